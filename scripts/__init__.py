@@ -1,0 +1,1 @@
+"""Commands of the project: thin entry points; what grew into a program lies in `scripts.setup`."""
