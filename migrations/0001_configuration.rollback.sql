@@ -1,0 +1,10 @@
+drop table playground.packs;
+drop table playground.plan_prices;
+drop table playground.plans;
+drop table playground.tiers;
+drop table playground.model_prices;
+drop table playground.models;
+drop table playground.platform_state;
+drop table playground.platform_settings;
+drop domain playground.usd;
+drop schema playground;

@@ -1,0 +1,9 @@
+drop table playground.organization_members;
+drop table playground.organizations;
+drop table playground.api_keys;
+drop table playground.refresh_tokens;
+drop table playground.credentials;
+drop table playground.login_attempts;
+drop table playground.signup_claims;
+drop table playground.user_emails;
+drop table playground.users;

@@ -1,0 +1,9 @@
+drop table playground.transaction_parts;
+drop table playground.transactions;
+drop table playground.hold_parts;
+drop table playground.holds;
+drop table playground.periods;
+drop table playground.grants;
+drop table playground.subscriptions;
+drop sequence playground.grant_ids;
+drop table playground.accounts;
