@@ -1,0 +1,41 @@
+-- The crontab: name, when, what. A job that is not listed is unscheduled. Times are UTC; nothing is finer than a minute
+-- (pg_cron 1.4 knows no seconds). pg_cron never catches up what it missed, so each job does all that is due, whenever
+-- it runs. Without pg_cron everything still works, late: every door catches up the account it touches.
+select exists (select from pg_catalog.pg_extension where extname = 'pg_cron') as has_pg_cron \gset
+\if :has_pg_cron
+
+-- Jobs belong to, and run as, the role that schedules them; row security hides those of others.
+set local role scrip_cron;
+
+do $$
+declare
+  v_line record;
+begin
+  for v_line in
+    select crontab.name, crontab.schedule, crontab.command, job.jobid
+    from (values
+      ('beat', '* * * * *', 'select jobs.beat()'),
+      ('expire_holds', '* * * * *', 'call jobs.drain_expire_holds()'),
+      ('process_monthly_reset', '* * * * *', 'call jobs.drain_process_monthly_reset()'),
+      ('expire_rollover_credits', '* * * * *', 'call jobs.drain_expire_rollover_credits()'),
+      ('verify_ledger', '*/5 * * * *', 'select jobs.verify_ledger()'),
+      ('purge', '17 * * * *', 'call jobs.drain_purge()'),
+      ('create_partitions', '23 3 * * *', 'select jobs.create_partitions()'),
+      ('purge_job_runs', '41 * * * *', $job$
+        delete from cron.job_run_details where coalesce(end_time, start_time) < now() - interval '3 days'
+      $job$)
+    ) as crontab (name, schedule, command)
+    full join (select * from cron.job where username = current_user) as job on job.jobname = crontab.name
+    -- What stands there already is left alone: a job switched off by an operator stays off.
+    where (crontab.schedule, crontab.command) is distinct from (job.schedule, job.command)
+  loop
+    if v_line.name is null then
+      perform cron.unschedule(v_line.jobid);
+    else
+      perform cron.schedule(v_line.name, v_line.schedule, v_line.command);
+    end if;
+  end loop;
+end $$;
+
+set local role scrip_owner;
+\endif

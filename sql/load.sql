@@ -1,0 +1,68 @@
+-- The table of contents of what the database does. Run by scripts/migrate on every deploy, whole, in one transaction.
+--
+-- How a run flows
+--   gateway   select * from api.reserve_run(…)      account locked and caught up; price, limits and credits decide; a hold
+--   gateway   the model answers                     no transaction is open, no connection is held
+--   gateway   select * from api.settle_run(…)       charge, transaction, usage, windows, messages; the rest of the hold back
+--             or api.release_run(…)                 nothing is charged
+--   pg_cron   jobs.expire_holds                     the gateway died: the hold is freed, here or by the next call
+--
+-- Who may call what (privileges.sql grants it)
+--   scrip_gateway   api         functions           one file = one function = one step of one endpoint
+--   scrip_cron      jobs        functions           one file = one job; jobs/schedule.sql is the whole crontab
+--   scrip_operator  admin       functions, views    and analytics; every change leaves an audit row
+--   scrip_analyst   analytics   views
+--   nobody          engine      private rules, called by the doors above
+--   nobody          playground  tables, made by migrations
+--
+-- Nothing is dropped and made again: `create or replace` disturbs no running call. What has no file any more is swept.
+
+\set ON_ERROR_STOP on
+\set QUIET on
+\if :{?code_version}
+\else
+  \warn 'load.sql: the variable code_version is missing; run scripts/migrate'
+  select 1 / 0 as code_version_is_missing;
+\endif
+
+begin;
+set local client_min_messages = warning;
+set local role scrip_owner;
+set local search_path = '';
+-- Two loads at once would fail on each other's catalog rows; the second waits here, and only here, for longer.
+set local lock_timeout = '60s';
+select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('scrip load')) \g /dev/null
+set local lock_timeout = '2s';
+-- sweep.sql tells by this what the load has written.
+select pg_catalog.set_config('scrip.load_started_at', pg_catalog.pg_current_xact_id()::text, true) \g /dev/null
+
+create schema if not exists engine;
+comment on schema engine is 'Private rules; the only code that writes playground. Called by the doors, never from outside.';
+create schema if not exists api;
+comment on schema api is 'Door of the gateway (scrip_gateway): one function is one step of one endpoint.';
+create schema if not exists jobs;
+comment on schema jobs is 'Door of the scheduler (scrip_cron): one function is one job.';
+create schema if not exists admin;
+comment on schema admin is 'Door of operators (scrip_operator): audited functions, and the views their runbooks read.';
+create schema if not exists analytics;
+comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
+
+-- engine: the rules
+
+-- api: the gateway's door
+
+-- jobs: the scheduler's door
+\ir jobs/drain.sql
+
+-- admin: the operators' door
+
+-- guards of the tables, then what has no file any more, then who may do what, then the crontab
+\ir sweep.sql
+\ir privileges.sql
+\ir jobs/schedule.sql
+
+update playground.platform_state
+set code_version = :'code_version', loaded_at = engine.now()
+where code_version is distinct from :'code_version';
+
+commit;
