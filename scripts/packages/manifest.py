@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.packages.limits import LIMITS, Limits, PackageRefused, shown
 from scripts.packages.paths import clean_path
-from scripts.packages.strict_json import parse_object
+from scripts.packages.strict_json import first_doubled, parse_object
 
 MANIFEST_NAME = "prpm.json"
 NAME_CHARACTERS = 214
@@ -112,10 +112,9 @@ def _files(raw: dict[str, Any], limits: Limits) -> tuple[str, ...]:
         raise PackageRefused(f"{MANIFEST_NAME}: files lists more than {FILES}")
     # A file is told by its path, or by an object that says more about it.
     paths = [_path(item.get("path") if isinstance(item, dict) else item, "files", limits) for item in listed]
-    if len(set(paths)) < len(paths):
-        raise PackageRefused(
-            f"{MANIFEST_NAME}: files lists {shown(next(p for p in paths if paths.count(p) > 1))} twice"
-        )
+    doubled = first_doubled(paths)
+    if doubled is not None:
+        raise PackageRefused(f"{MANIFEST_NAME}: files lists {shown(doubled)} twice")
     return tuple(paths)
 
 

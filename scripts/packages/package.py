@@ -51,7 +51,7 @@ def read_package(path: Path, limits: Limits = LIMITS) -> Package:
                 continue
             _take(name, entry.content, contents, keys)
     _check_no_file_is_a_folder(keys, folders)
-    return _package(_below_root(contents), limits)
+    return package_of(_below_root(contents), limits)
 
 
 def _take(name: str, content: bytes, contents: dict[str, bytes], keys: dict[str, str]) -> None:
@@ -84,7 +84,8 @@ def _below_root(contents: dict[str, bytes]) -> dict[str, bytes]:
     return {name.removeprefix(f"{top}/"): content for name, content in contents.items()}
 
 
-def _package(contents: dict[str, bytes], limits: Limits) -> Package:
+def package_of(contents: dict[str, bytes], limits: Limits = LIMITS) -> Package:
+    """The package made of these files, by their paths from the manifest's folder. PackageRefused with the reason."""
     manifest = parse_manifest(contents[MANIFEST_NAME], limits)
     for path in manifest.files:
         if path not in contents:

@@ -3,14 +3,16 @@
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from scripts.packages.limits import PackageRefused, shown
 
 DEPTH = 32
 INTEGER_DIGITS = 18
-# A string with its escapes, or one bracket: what is needed to count depth without parsing.
-STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+# A string with its escapes, or one bracket: what is needed to count depth without parsing. An open string is taken to
+# the end, or each quote of it would be tried again as a beginning.
+STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_object(text: str, what: str) -> dict[str, Any]:
@@ -44,11 +46,20 @@ def _check_depth(text: str, what: str) -> None:
 
 
 def _object_without_doubles(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise PackageRefused(f"{what} has the key {shown(next(k for k in keys if keys.count(k) > 1))} twice")
-    return value
+    doubled = first_doubled(key for key, _ in pairs)
+    if doubled is not None:
+        raise PackageRefused(f"{what} has the key {shown(doubled)} twice")
+    return dict(pairs)
+
+
+def first_doubled(texts: Iterable[str]) -> str | None:
+    """The first text that has been there before."""
+    seen: set[str] = set()
+    for text in texts:
+        if text in seen:
+            return text
+        seen.add(text)
+    return None
 
 
 def _check_strings(value: Any, what: str) -> None:
