@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# rootless.sh PREFIX PACKAGE...: unpacks Debian packages and what they need into PREFIX, as an ordinary user.
+# rootless.sh PREFIX [PACKAGE...]: fetches the package lists and unpacks Debian packages and what they need into PREFIX, as an ordinary user.
 # Nothing is installed: apt works on private folders, dpkg only extracts. PREFIX/bin holds a small starter for each program
 # of PostgreSQL, which sets the library path; PREFIX/library-path holds that path.
 set -euo pipefail
@@ -23,7 +23,7 @@ if [[ -z $(find "$prefix/apt/updated" -mtime -1 2>/dev/null) ]]; then
   apt_private update >"$log" 2>&1 || fail "apt-get could not fetch the package lists"
   : >"$prefix/apt/updated"
 fi
-say "· unpacking $*"
+(($#)) || exit 0
 rm -f "$prefix"/apt/cache/archives/*.deb
 # --reinstall: a server must lie beside its extensions, so what the system has of the named packages is taken again.
 apt_private -y --download-only --reinstall install "$@" >"$log" 2>&1 || fail "apt-get could not fetch: $*"

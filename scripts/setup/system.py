@@ -102,7 +102,9 @@ def upgrade_minor(postgres: Postgres) -> Postgres:
     if not offered or installed == offered:
         return postgres
     if _clusters_running():
-        warn(f"{package} {installed} is installed and {offered} is offered; a cluster of this machine is running, so upgrade by hand")
+        warn(
+            f"{package} {installed} is installed and {offered} is offered; a cluster of this machine is running, so upgrade by hand"
+        )
         return postgres
     with step(f"upgrading {package} {installed} → {offered}"):
         _apt_get("install", "--only-upgrade", package, f"postgresql-client-{postgres.major}")

@@ -1,0 +1,71 @@
+"""Which database a script means: the one `DATABASE_URL` names, or the one `scripts/serve` runs."""
+
+import os
+from urllib.parse import quote
+
+from psycopg.conninfo import conninfo_to_dict
+
+from scripts.setup.cluster import DATABASE, SOCKET_FILE, socket_folder
+from scripts.setup.console import SetupError
+from scripts.setup.paths import data_home
+
+
+def database_url(role: str) -> str:
+    """The address for `role` (`postgres`, `scrip_owner`, `scrip_operator`, …).
+
+    `DATABASE_URL` is an administrator's address: any other role than `postgres` is taken there by `set role` at the start
+    of the session. Raises SetupError when there is neither a `DATABASE_URL` nor a running `scripts/serve`.
+    """
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        return as_url(given) if role == "postgres" else with_role(given, role)
+    socket = socket_folder(data_home() / "serve")
+    if not (socket / SOCKET_FILE).exists():
+        raise SetupError(f"no database runs in {data_home() / 'serve'}: start scripts/serve, or set DATABASE_URL")
+    return f"postgresql://{role}@/{DATABASE}?host={quote(str(socket), safe='')}"
+
+
+def with_role(address: str, role: str) -> str:
+    """The same address, whose sessions act as `role`."""
+    parts = _parts(address)
+    parts["options"] = f"{parts.get('options', '')} -c role={role}".strip()
+    return _join(parts)
+
+
+def with_login(address: str, user: str, password: str | None) -> str:
+    """The same server and database for another login."""
+    parts = _parts(address)
+    parts["user"] = user
+    parts.pop("password", None)
+    if password is not None:
+        parts["password"] = password
+    return _join(parts)
+
+
+def without_password(address: str) -> str:
+    """The same address, fit to be shown."""
+    parts = _parts(address)
+    parts.pop("password", None)
+    return _join(parts)
+
+
+def as_url(address: str) -> str:
+    """A URL, also when the address was given as `host=… dbname=…`."""
+    return _join(_parts(address))
+
+
+def _parts(address: str) -> dict[str, str]:
+    return {name: str(value) for name, value in conninfo_to_dict(address).items() if value is not None}
+
+
+def _join(parts: dict[str, str]) -> str:
+    rest = dict(parts)
+    login = ":".join(quote(rest.pop(key), safe="") for key in ("user", "password") if key in rest)
+    database = quote(rest.pop("dbname", ""), safe="")
+    host, port = rest.get("host", ""), rest.get("port", "")
+    authority = ""
+    # One plain host can stand in its usual place; sockets, lists and IPv6 go to the query part, where all is quoted.
+    if host and "/" not in host and "," not in host and ":" not in host:
+        authority = rest.pop("host") + (f":{rest.pop('port')}" if port else "")
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in rest.items())
+    return f"postgresql://{login + '@' if login else ''}{authority}/{database}" + (f"?{query}" if query else "")

@@ -1,0 +1,28 @@
+"""scripts/psql: a shell as one role on the database that serve runs."""
+
+import os
+import sys
+
+from scripts.setup.address import database_url
+from scripts.setup.console import SetupError
+from scripts.setup.system import find_postgres, put_on_path, require_client
+
+ROLES = ("owner", "gateway", "cron", "operator", "analyst")
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments or arguments[0] not in ROLES:
+        raise SetupError(f"usage: scripts/psql {'|'.join(ROLES)} [psql arguments]")
+    url = database_url(f"scrip_{arguments[0]}")
+    postgres = find_postgres(needs=("pg_cron",))
+    if postgres:
+        put_on_path(postgres.bin)
+    require_client()
+    os.execvp("psql", ["psql", url, *arguments[1:]])
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except SetupError as error:
+        sys.exit(f"scrip: {error}")
