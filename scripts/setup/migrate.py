@@ -21,6 +21,9 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList
 
 from gateway.version import ROOT, code_version
+from scripts.setup import address
+from scripts.setup.console import SetupError
+from scripts.setup.system import find_postgres, put_on_path, require_client
 
 ATTEMPTS = 15
 PAUSE_SECONDS = 1.0
@@ -45,7 +48,7 @@ _PSQL_VARIABLES = {
 Say = Callable[[str], None]
 
 
-class DeployError(Exception):
+class DeployError(SetupError):
     """The database could not be brought up to date; the message names the file and what the server said."""
 
 
@@ -102,17 +105,22 @@ def run_psql(database_url: str, file: Path, variables: dict[str, str], root: Pat
     psql = shutil.which("psql")
     if psql is None:
         raise DeployError("psql is not on PATH; it comes with the package postgresql-client")
-    settings = [f"--set={name}={value}" for name, value in (variables | {"VERBOSITY": "verbose"}).items()]
-    command = [psql, "-X", *settings, "-f", str(file.relative_to(root))]
+    settings = [f"--set={name}={value}" for name, value in variables.items()]
+    command = [psql, "-X", "--set=VERBOSITY=verbose", *settings, "-f", str(file.relative_to(root))]
     environment = psql_environment(database_url)
     for attempt in range(1, ATTEMPTS + 1):
         done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
         if done.returncode == 0:
-            return done.stderr
+            return _readable(done.stderr)
         if attempt == ATTEMPTS or not _PASSING_ERROR.search(done.stderr):
             break
         time.sleep(PAUSE_SECONDS)
-    raise DeployError(f"{file.relative_to(root)} failed:\n{done.stderr.strip()}")
+    raise DeployError(f"{file.relative_to(root)} failed:\n{_readable(done.stderr)}")
+
+
+def _readable(messages: str) -> str:
+    """psql's messages without the parts that were asked for only to recognise an error: code and place in the server."""
+    return re.sub(r"^LOCATION: .*\n|(?<=:  )[0-9A-Z]{5}: ", "", messages, flags=re.MULTILINE).strip()
 
 
 def bootstrap(database_url: str, root: Path = ROOT) -> str:
@@ -120,7 +128,7 @@ def bootstrap(database_url: str, root: Path = ROOT) -> str:
 
     Raises DeployError.
     """
-    return run_psql(database_url, root / "sql/bootstrap.sql", {"VERBOSITY": "terse"}, root)
+    return run_psql(database_url, root / "sql/bootstrap.sql", {}, root)
 
 
 def load(database_url: str, root: Path = ROOT) -> str:
@@ -241,18 +249,19 @@ def main() -> int:
     parser.add_argument("--bootstrap", action="store_true", help="run sql/bootstrap.sql first")
     parser.add_argument("--undo", type=int, metavar="COUNT", help="unload all code, undo the newest COUNT migrations")
     arguments = parser.parse_args()
-    database_url = os.environ.get("DATABASE_URL", "")
-    if not database_url:
-        print("scripts/migrate: DATABASE_URL is not set", file=sys.stderr)
-        return 2
     try:
+        postgres = find_postgres(needs=())
+        if postgres:
+            put_on_path(postgres.bin)
+        require_client()
+        database_url = address.database_url("postgres")
         if arguments.bootstrap:
-            print(bootstrap(database_url), end="", file=sys.stderr)
+            print(bootstrap(database_url), file=sys.stderr)
         if arguments.undo is not None:
             rollback(database_url, arguments.undo)
         else:
             migrate(database_url)
-    except DeployError as error:
+    except SetupError as error:
         print(f"scripts/migrate: {error}", file=sys.stderr)
         return 1
     return 0
