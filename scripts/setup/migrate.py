@@ -119,7 +119,7 @@ def run_psql(database_url: str, file: Path, variables: dict[str, str], root: Pat
 
 
 def _readable(messages: str) -> str:
-    """psql's messages without the parts that were asked for only to recognise an error: code and place in the server."""
+    """psql's messages without what was asked for only to recognise an error: its code and its place in the server."""
     return re.sub(r"^LOCATION: .*\n|(?<=:  )[0-9A-Z]{5}: ", "", messages, flags=re.MULTILINE).strip()
 
 
