@@ -25,7 +25,9 @@ declare
   v_package_id uuid;
   v_known_sha256 bytea;
 begin
-  if num_nulls(p_description, p_format, p_subtype, p_is_private) > 0 or jsonb_typeof(p_manifest) is distinct from 'object' then
+  if num_nulls(p_description, p_format, p_subtype, p_is_private) > 0
+    or jsonb_typeof(p_manifest) is distinct from 'object'
+  then
     perform engine.refuse_import('manifest', 'lacks a description, format, subtype or visibility');
   end if;
   v_package_id := engine.claim_package(p_name, p_author_id, p_organization_id, p_is_private, v_now);
@@ -39,9 +41,11 @@ begin
     return;
   end if;
   if v_known_sha256 is not null then
-    raise sqlstate 'SCI03' using
-      message = format('Version %s of %s is there with other content.', p_version, p_name),
-      detail = json_build_object('name', p_name, 'version', p_version);
+    perform engine.refuse(
+      'SCI03',
+      format('Version %s of %s is there with other content.', p_version, p_name),
+      json_build_object('name', p_name, 'version', p_version)
+    );
   end if;
 
   insert into playground.package_versions (

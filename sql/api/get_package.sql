@@ -17,7 +17,7 @@ as $$
           'version', version,
           'tokens', engine.estimate_tokens(prompt_octets),
           'isPrerelease', is_prerelease,
-          'publishedAt', to_char(published_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+          'publishedAt', engine.iso(published_at)
         )
         order by version_order desc, version collate "C" desc
       )

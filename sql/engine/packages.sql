@@ -2,20 +2,20 @@
 
 create or replace function engine.refuse_import(p_field text, p_reason text)
 returns void
-language plpgsql immutable
-set search_path = ''
+language plpgsql volatile
 as $$
 begin
-  raise sqlstate 'SCV02' using
-    message = format('This is no package that can be imported: %s %s.', p_field, p_reason),
-    detail = json_build_object('fields', json_build_object(p_field, p_reason));
+  perform engine.refuse(
+    'SCV02',
+    format('This package cannot be imported: %s %s.', p_field, p_reason),
+    json_build_object('fields', json_build_object(p_field, p_reason))
+  );
 end $$;
-comment on function engine.refuse_import(text, text) is 'Raises SCV02 for one field of a package.';
+comment on function engine.refuse_import(text, text) is 'Refuses a package for one of its fields: raises SCV02.';
 
 create or replace function engine.version_order(p_version text)
 returns text[]
 language plpgsql immutable
-set search_path = ''
 as $$
 declare
   v_identifier constant text := '(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)';
@@ -56,7 +56,6 @@ create or replace function engine.may_use_package(
 )
 returns boolean
 language sql stable
-set search_path = ''
 as $$
   select not p_is_private
     or coalesce(p_author_user_id = p_user_id, false)
@@ -73,7 +72,6 @@ comment on function engine.may_use_package(uuid, boolean, uuid, uuid) is
 create or replace function engine.find_package(p_user_id uuid, p_package text)
 returns uuid
 language plpgsql stable
-set search_path = ''
 as $$
 declare
   v_package_id uuid;
@@ -91,7 +89,7 @@ begin
       and engine.may_use_package(p_user_id, is_private, author_user_id, organization_id);
   end if;
   if v_package_id is null then
-    raise sqlstate 'SCP01' using message = 'There is no such package.', detail = '{}';
+    perform engine.refuse('SCP01', 'There is no such package.');
   end if;
   return v_package_id;
 end $$;
@@ -101,7 +99,6 @@ comment on function engine.find_package(uuid, text) is
 create or replace function engine.find_package_version(p_user_id uuid, p_package text, p_version text)
 returns table (package_id uuid, version text, prompt text, prompt_octets integer)
 language plpgsql stable
-set search_path = ''
 as $$
 #variable_conflict use_column
 declare
@@ -123,7 +120,7 @@ begin
       and version = p_version;
   end if;
   if not found then
-    raise sqlstate 'SCP01' using message = 'This package has no such version.', detail = '{}';
+    perform engine.refuse('SCP01', 'This package has no such version.');
   end if;
 end $$;
 comment on function engine.find_package_version(uuid, text, text) is
@@ -132,7 +129,6 @@ comment on function engine.find_package_version(uuid, text, text) is
 create or replace function engine.join_prompt(p_files jsonb)
 returns text
 language plpgsql immutable
-set search_path = ''
 as $$
 declare
   v_prompt text;
@@ -174,7 +170,6 @@ create or replace function engine.claim_package(
 )
 returns uuid
 language plpgsql volatile
-set search_path = ''
 as $$
 declare
   v_package playground.packages;
@@ -192,12 +187,12 @@ begin
   if p_author_id is not null and not exists (
     select from playground.users where user_id = p_author_id and deleted_at is null
   ) then
-    raise sqlstate 'SCD04' using message = 'There is no such author.', detail = '{}';
+    perform engine.refuse('SCD04', 'There is no such author.');
   end if;
   if p_organization_id is not null and not exists (
     select from playground.organizations where organization_id = p_organization_id
   ) then
-    raise sqlstate 'SCD04' using message = 'There is no such organisation.', detail = '{}';
+    perform engine.refuse('SCD04', 'There is no such organisation.');
   end if;
 
   insert into playground.packages (package_id, name, author_user_id, organization_id, is_private, created_at)
