@@ -13,8 +13,8 @@ from scripts.setup.paths import data_home
 def database_url(role: str) -> str:
     """The address for `role` (`postgres`, `scrip_owner`, `scrip_operator`, …).
 
-    `DATABASE_URL` is an administrator's address: any other role than `postgres` is taken there by `set role` at the start
-    of the session. Raises SetupError when there is neither a `DATABASE_URL` nor a running `scripts/serve`.
+    `DATABASE_URL` is an administrator's address: any other role than `postgres` is taken there by `set role` as the
+    session starts. Raises SetupError when there is neither a `DATABASE_URL` nor a running `scripts/serve`.
     """
     given = os.environ.get("DATABASE_URL")
     if given:

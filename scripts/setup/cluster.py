@@ -121,13 +121,12 @@ class Cluster:
             shutil.rmtree(folder, ignore_errors=True)
 
     def preload(self) -> str:
-        known = [
-            name for name in ("pg_cron", "pg_stat_statements", "plpgsql_check") if self.postgres.has_extension(name)
-        ]
-        return ",".join(known)
+        """The libraries to load at start, of those this PostgreSQL has."""
+        wanted = ("pg_cron", "pg_stat_statements", "plpgsql_check")
+        return ",".join(name for name in wanted if self.postgres.has_extension(name))
 
     def _create(self) -> None:
-        """Made under another name and renamed when complete, so that an interrupted attempt leaves nothing half-done."""
+        """Made under another name and renamed when complete: an interrupted attempt leaves nothing half-done."""
         new = self.folder / "pg.new"
         shutil.rmtree(new, ignore_errors=True)
         self._make_owned(new)
@@ -256,7 +255,7 @@ class Cluster:
     def _make_owned(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         owner = pwd.getpwnam(self.user).pw_uid if self.user else os.geteuid()
-        if is_root() and folder.lstat().st_uid == 0:
+        if self.user and folder.lstat().st_uid == 0:
             shutil.chown(folder, self.user)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:

@@ -14,7 +14,7 @@ def is_root() -> bool:
 
 
 def data_home() -> Path:
-    """`SCRIP_DATA`, or a folder that suits the caller: PostgreSQL never runs as root, so root's lies outside root's home."""
+    """`SCRIP_DATA`, or a folder that suits the caller: root's lies where PostgreSQL's own user can reach it."""
     given = os.environ.get("SCRIP_DATA")
     if given:
         home = Path(given).expanduser().absolute()

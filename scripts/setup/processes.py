@@ -1,5 +1,6 @@
 """Starting and ending programs: each in a session of its own, each told to end when the starter dies."""
 
+import contextlib
 import grp
 import os
 import pwd
@@ -14,7 +15,7 @@ from scripts.setup.console import warn
 
 @dataclass
 class Child:
-    """A program that was started here. `process.pid` leads a session, so a terminal's Ctrl-C reaches only the starter."""
+    """A program that was started here, in a session of its own: a terminal's Ctrl-C reaches only the starter."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -23,7 +24,7 @@ class Child:
     def stop(
         self, *, first: signal.Signals = signal.SIGTERM, last: signal.Signals = signal.SIGKILL, wait: float
     ) -> None:
-        """Sends `first`, waits up to `wait` seconds for a clean end, then sends `last`. Ends stragglers of its session."""
+        """Sends `first`, waits up to `wait` seconds for a clean end, then `last`; ends what is left of its session."""
         if self.process.poll() is None:
             self.process.send_signal(first)
             try:
@@ -32,10 +33,8 @@ class Child:
                 warn(f"{self.name} did not end within {wait:.0f} s: {last.name}")
                 self.process.send_signal(last)
                 self.process.wait()
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def last_lines(self, count: int = 12) -> str:
         """The end of its log, for the person who has to find out why it died."""

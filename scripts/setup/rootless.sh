@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # rootless.sh PREFIX [PACKAGE...]: fetches the package lists and unpacks Debian packages and what they need into PREFIX, as an ordinary user.
 # Nothing is installed: apt works on private folders, dpkg only extracts. PREFIX/bin holds a small starter for each program
-# of PostgreSQL, which sets the library path; PREFIX/library-path holds that path.
+# that is meant to be called, which sets the library path; PREFIX/library-path holds that path.
 set -euo pipefail
 
 prefix=$1
@@ -37,7 +37,7 @@ for folder in "$prefix"/usr/lib/*-linux-gnu* "$prefix"/lib/*-linux-gnu*; do
   [[ -d $folder ]] && library_path+=${library_path:+:}$folder
 done
 printf '%s' "$library_path" >"$prefix/library-path"
-for program in "$prefix"/usr/lib/postgresql/*/bin/*; do
+for program in "$prefix"/usr/lib/postgresql/*/bin/* "$prefix/usr/bin/curl"; do
   [[ -x $program ]] || continue
   starter=$prefix/bin/${program##*/}
   printf '#!/bin/sh\nLD_LIBRARY_PATH=%q exec %q "$@"\n' "$library_path" "$program" >"$starter"

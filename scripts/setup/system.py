@@ -1,4 +1,4 @@
-"""Finds a PostgreSQL of at least 15 with the extensions Scrip uses, or brings one: installed (root) or unpacked (anybody)."""
+"""Finds a PostgreSQL of at least 15 with Scrip's extensions, or brings one: installed, or unpacked without root."""
 
 import os
 import re
@@ -40,7 +40,7 @@ class Postgres:
 
 
 def find_postgres(*, needs: tuple[str, ...]) -> Postgres | None:
-    """The oldest usable installed PostgreSQL (the one Scrip is tested on comes first), else an unpacked one, else None."""
+    """The oldest usable installed PostgreSQL (closest to what Scrip is tested on), else an unpacked one, else None."""
     candidates = [] if os.environ.get("SCRIP_ROOTLESS") else _installed()
     for postgres in [*candidates, *_unpacked()]:
         if all(postgres.has_extension(name) for name in needs):
@@ -88,7 +88,7 @@ def put_on_path(folder: Path) -> None:
 def upgrade_minor(postgres: Postgres) -> Postgres:
     """Takes a newer minor version when apt offers one: minors are security fixes.
 
-    Left alone, with a word about it: machines where another cluster runs on the same programs (the upgrade restarts it).
+    Left alone, with a word about it: machines where another cluster runs on these programs, since it would restart.
     """
     if postgres.is_unpacked or not _may_install() or not str(postgres.bin).startswith("/usr/lib/postgresql/"):
         return postgres
@@ -103,7 +103,7 @@ def upgrade_minor(postgres: Postgres) -> Postgres:
         return postgres
     if _clusters_running():
         warn(
-            f"{package} {installed} is installed and {offered} is offered; a cluster of this machine is running, so upgrade by hand"
+            f"{package} {installed} could be {offered}: another cluster of this machine is running, so upgrade by hand"
         )
         return postgres
     with step(f"upgrading {package} {installed} → {offered}"):
@@ -163,7 +163,7 @@ def _install(client_only: bool) -> None:
         with step("installing postgresql-client"):
             _apt_get("install", "postgresql-client")
         return
-    packages = _offered_packages(())
+    packages = (*_offered_packages(()), *_missing_curl())
     with step("installing " + " ".join(packages)):
         _apt_get("install", "postgresql-common")
         with _without_main_cluster():
@@ -175,7 +175,7 @@ def _unpack(client_only: bool) -> None:
     _run_rootless(prefix)
     private = ("-o", f"Dir::State={prefix}/apt/state", "-o", f"Dir::Cache={prefix}/apt/cache")
     private += ("-o", "Dir::State::status=/var/lib/dpkg/status")
-    packages = _offered_packages(private)
+    packages = (*_offered_packages(private), *_missing_curl())
     with step("unpacking " + " ".join(packages) + f" into {prefix}"):
         _run_rootless(prefix, *(packages[:1] if client_only else packages))
 
@@ -197,6 +197,11 @@ def _offered_packages(apt_options: tuple[str, ...]) -> tuple[str, ...]:
         f"apt offers no PostgreSQL of version {OLDEST_MAJOR} or newer with pg_cron, plpgsql_check and pgTAP: "
         "add the PostgreSQL project's repository (apt.postgresql.org), or set DATABASE_URL to a server"
     )
+
+
+def _missing_curl() -> tuple[str, ...]:
+    """For the line that scripts/serve prints."""
+    return () if shutil.which("curl") else ("curl",)
 
 
 def _policy(package: str, apt_options: tuple[str, ...] = ()) -> tuple[str, str]:
