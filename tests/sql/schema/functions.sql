@@ -1,0 +1,84 @@
+begin;
+\ir ../helpers.psql
+
+-- plpgsql_check reads bodies as the server will run them; making it an extension takes a superuser.
+reset role;
+create extension if not exists plpgsql_check with schema :tap_schema;
+set local role scrip_owner;
+
+select plan(10);
+
+create temporary view routine as
+select
+  oid,
+  oid::regprocedure::text as name,
+  pronamespace::regnamespace::text as schema_name,
+  prokind,
+  prosecdef,
+  proconfig,
+  provolatile,
+  prosrc,
+  prorettype,
+  (select lanname from pg_language where pg_language.oid = prolang) as language
+from pg_proc
+where pronamespace::regnamespace::text in ('engine', 'api', 'jobs', 'admin', 'analytics');
+
+select is_empty(
+  $$ select name from routine where obj_description(oid, 'pg_proc') is null $$,
+  'every function says what it is for'
+);
+select is_empty(
+  $$ select name from routine where length(obj_description(oid, 'pg_proc')) < 20 $$,
+  'and says it in words'
+);
+select is_empty(
+  $$ select name from routine
+     where schema_name in ('api', 'jobs', 'admin') and prokind = 'f' and prorettype <> 'trigger'::regtype
+       and not prosecdef $$,
+  'every function of a door is security definer'
+);
+select is_empty(
+  $$ select name, proconfig from routine
+     where prosecdef and not coalesce(proconfig @> array['search_path=""'], false) $$,
+  'every security definer function has an empty search_path'
+);
+select is_empty(
+  $$ select name from routine where schema_name = 'engine' and prosecdef and prorettype <> 'trigger'::regtype $$,
+  'private functions run as their caller'
+);
+select is_empty(
+  $$ select name from routine where prokind = 'p' and (prosecdef or proconfig is not null) $$,
+  'procedures that commit are neither security definer nor have settings'
+);
+select is_empty(
+  $$ select name, count(*) from (select split_part(name, '(', 1) as name from routine where schema_name in ('api', 'jobs', 'admin')) as door
+     group by name having count(*) > 1 $$,
+  'a door has one function of a name'
+);
+select is_empty(
+  $$ select name, argument from routine, unnest((select proargnames from pg_proc where pg_proc.oid = routine.oid)) with ordinality as argument (argument, place)
+     where schema_name in ('api', 'admin', 'jobs')
+       and place <= (select pronargs from pg_proc where pg_proc.oid = routine.oid)
+       and argument !~ '^p_' $$,
+  'arguments of doors are called p_something'
+);
+select is_empty(
+  $$ select name from routine where language not in ('sql', 'plpgsql') $$,
+  'all code is SQL'
+);
+select is_empty(
+  $$ select routine.name, finding.lineno, finding.level, finding.message
+     from routine, plpgsql_check_function_tb(
+       routine.oid,
+       coalesce((select tgrelid from pg_trigger where tgfoid = routine.oid order by tgrelid limit 1), 0),
+       performance_warnings => false,
+       extra_warnings => true,
+       security_warnings => true
+     ) as finding
+     where routine.language = 'plpgsql'
+       and (routine.prorettype <> 'trigger'::regtype or exists (select from pg_trigger where tgfoid = routine.oid)) $$,
+  'plpgsql_check finds nothing'
+);
+
+select * from finish();
+rollback;
