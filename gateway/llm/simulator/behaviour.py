@@ -9,7 +9,6 @@ import asyncio
 import re
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -17,7 +16,7 @@ import msgspec
 __all__ = ["Behaviour", "Pause", "Point", "Script", "Stage"]
 
 Point = Literal["before_first_byte", "mid_stream", "before_end"]
-BadUsage = Literal["missing", "null", "zero", "huge", "negative", "string", "fraction", "true"]
+BadUsage = Literal["missing", "nulls", "zero", "huge", "negative", "string", "fraction", "true"]
 
 SCRIPT_LIMIT = 1000
 MARKER = re.compile(r"\[\[sim:([^\]]{1,200})\]\]")
@@ -148,7 +147,7 @@ class Stage:
 
 
 def read_marker(user_input: str) -> Behaviour:
-    """The behaviour that a marker asks for; a marker that makes no sense asks for nothing."""
+    """The behaviour that a marker asks for. Raises `msgspec.ValidationError` for a marker that makes no sense."""
     found = MARKER.search(user_input)
     if found is None:
         return NORMAL
@@ -161,6 +160,4 @@ def read_marker(user_input: str) -> Behaviour:
             fields["status"] = word
         else:
             fields[word] = True
-    with suppress(msgspec.ValidationError):
-        return msgspec.convert(fields, Behaviour, strict=False)
-    return NORMAL
+    return msgspec.convert(fields, Behaviour, strict=False)

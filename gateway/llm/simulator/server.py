@@ -27,11 +27,15 @@ EVENTS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "
 
 
 class Call(msgspec.Struct):
-    """A request as it was received. Instants are `time.monotonic_ns()`, which all processes of a machine share."""
+    """A request as it was received. Instants are `time.monotonic_ns()`, which all processes of a machine share.
+
+    `connection` names the caller's end of the connection that it came by.
+    """
 
     number: int
     provider: str
     at_ns: int
+    connection: str
     model: str = ""
     prompt: str = ""
     messages: list[dict[str, str]] = []
@@ -94,7 +98,7 @@ class Simulator:
     def _endpoint(self, provider: str, read: Callable[[bytes], Ask]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             self._number += 1
-            call = Call(self._number, provider, time.monotonic_ns())
+            call = Call(self._number, provider, time.monotonic_ns(), _peer(request))
             tally = self.tallies[provider]
             self.calls.append(call)
             tally.made += 1
@@ -124,7 +128,10 @@ class Simulator:
             return _error(provider, refused.status, str(refused))
         call.model, call.prompt, call.messages = ask.model, ask.prompt, ask.messages
         call.max_tokens, call.stream = ask.max_tokens, ask.stream
-        behaviour = self.stage.behaviour_for(provider, ask.user_input)
+        try:
+            behaviour = self.stage.behaviour_for(provider, ask.user_input)
+        except msgspec.ValidationError as error:
+            return _error(provider, 400, f"marker: {error}")
         pause = self.stage.take_pause(provider, ask.user_input)
         if pause is not None and pause.point == "before_first_byte":
             await self.stage.wait_at("before_first_byte")
@@ -245,6 +252,11 @@ class _Performance(msgspec.Struct):
         if behaviour.malformed and behaviour.malformed_after == number:
             await response.write(b'data: {"type":"content_block_del\n\n')
         return None
+
+
+def _peer(request: web.Request) -> str:
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    return f"{peer[0]}:{peer[1]}" if peer else ""
 
 
 def _check_headers(provider: str, request: web.Request) -> None:

@@ -13,7 +13,7 @@ __all__ = ["SHAPES", "AnthropicShape", "OpenAIShape", "Shape"]
 _json = msgspec.json.encode
 
 BAD_COUNTS: dict[str, Any] = {
-    "null": None,
+    "nulls": None,
     "zero": 0,
     "huge": 10**18,
     "negative": -5,
