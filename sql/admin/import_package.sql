@@ -59,7 +59,15 @@ begin
   insert into playground.package_files (package_id, version, path, position, content, octets)
   select v_package_id, p_version, file ->> 'path', place, file ->> 'content', octet_length(file ->> 'content')
   from jsonb_array_elements(p_files) with ordinality as listed (file, place);
+  perform engine.write_audit(
+    'import_package',
+    p_author_id,
+    p_name || ' ' || p_version,
+    null,
+    jsonb_build_object('contentSha256', encode(v_content_sha256, 'hex'), 'promptOctets', octet_length(v_prompt)),
+    'a version is published'
+  );
   return query select v_package_id, true;
 end $$;
 comment on function admin.import_package(text, text, text, text, text, jsonb, jsonb, uuid, uuid, boolean) is
-  'Publishes a version of a package: p_files are [{"path","content"}] in prompt order, main file first. The same again: created = false. SCV02 for what is no package, or is somebody else''s; SCI03 when the version is there with other content; SCD04 for an unknown author or organisation.';
+  'Publishes a version of a package: p_files are [{"path","content"}] in prompt order, main file first. The same again: created = false. Audited. SCV02 for what is no package, or is somebody else''s; SCI03 when the version is there with other content; SCD04 for an unknown author or organisation.';
