@@ -13,7 +13,7 @@ from scripts.setup.console import SetupError, say, warn
 OLDEST_VERSION = 150000
 WITHOUT_PG_CRON = (
     "what does not run by itself without pg_cron: expiry of holds and credits and monthly resets wait until an account "
-    "is next used, old answers, tokens and job records are not purged, the ledger is not verified by itself; an outside "
+    "is next used; old answers, tokens and job records are not purged; the ledger is not verified; an outside "
     "scheduler can call POST /api/v1/playground/credits/cron/reset and /expire (CRON_TOKEN)"
 )
 
