@@ -16,6 +16,7 @@ create table playground.platform_settings (
   octets_per_token numeric(6, 3) not null default 4,
   token_estimate_factor numeric(6, 3) not null default 1.3,
   estimate_alert_factor numeric(6, 3) not null default 1.5,
+  absurd_usage_factor integer not null default 10,
   max_input_tokens integer not null default 20000,
   min_output_tokens integer not null default 256,
   custom_prompt_multiplier numeric(8, 3) not null default 2,
@@ -38,6 +39,7 @@ create table playground.platform_settings (
     octets_per_token > 0 and octets_per_token <> 'NaN'
     and token_estimate_factor >= 1 and token_estimate_factor <> 'NaN'
     and estimate_alert_factor >= 1 and estimate_alert_factor <> 'NaN'),
+  constraint platform_settings_absurd_usage_is_beyond_any_hold check (absurd_usage_factor > 1),
   constraint platform_settings_custom_prompts_cost_no_less check (custom_prompt_multiplier >= 1 and custom_prompt_multiplier <> 'NaN'),
   constraint platform_settings_hold_outlives_its_deadline check (hold_margin > interval '0' and hold_lifetime > hold_margin + interval '1 second' and hold_lifetime <= interval '1 hour'),
   constraint platform_settings_retention_is_positive check (answer_retention > interval '0' and refresh_token_lifetime > interval '0'),
@@ -53,6 +55,7 @@ comment on column playground.platform_settings.tokens_per_credit is 'Tokens in o
 comment on column playground.platform_settings.octets_per_token is 'Octets of UTF-8 counted as one token before the safety factor.';
 comment on column playground.platform_settings.token_estimate_factor is 'Safety factor of the token estimate.';
 comment on column playground.platform_settings.estimate_alert_factor is 'Alert when reported input exceeds the estimate by this factor.';
+comment on column playground.platform_settings.absurd_usage_factor is 'A reported token count beyond this many times the run''s estimated input plus output cap is taken as not reported.';
 comment on column playground.platform_settings.max_input_tokens is 'Largest estimated input of a run, in tokens (prompt + history + input).';
 comment on column playground.platform_settings.min_output_tokens is 'Smallest output cap worth running with, in tokens.';
 comment on column playground.platform_settings.custom_prompt_multiplier is 'Multiplies the model''s multiplier when the caller brings an own prompt.';

@@ -119,6 +119,7 @@ create table playground.holds (
   is_comparison boolean not null,
   is_custom_prompt boolean not null,
   session_id uuid not null,
+  is_new_session boolean not null,
   idempotency_key text,
   reserved_at timestamptz not null,
   expires_at timestamptz not null,

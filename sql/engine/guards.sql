@@ -1,0 +1,117 @@
+-- Triggers that guard, for whoever writes past the functions. No business flow here.
+
+create or replace function engine.refuse_change()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = 'SCL01',
+    message = format('playground.%s is append-only: %s is refused.', tg_table_name, lower(tg_op)),
+    hint = 'Correct the books with a new line: admin.grant_credits(user, credits, reason).';
+end $$;
+comment on function engine.refuse_change() is 'Trigger: history is not changed. SCL01.';
+
+create or replace function engine.guard_usage()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  if old.outcome = 'abandoned' and new.outcome = 'late'
+    and (new.account_id, new.reserved_at, new.hold_id, new.credits, new.budget_usd) = (old.account_id, old.reserved_at, old.hold_id, old.credits, old.budget_usd)
+  then
+    return new;
+  end if;
+  raise exception using errcode = 'SCL01', message = 'Usage is corrected once, from abandoned to late; anything else is refused.';
+end $$;
+comment on function engine.guard_usage() is 'Trigger: a usage row changes only when an abandoned run answers late. SCL01.';
+
+create or replace function engine.guard_grant()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_before bigint := 0;
+begin
+  if tg_op = 'UPDATE' then
+    v_before := old.remaining;
+  end if;
+  if new.remaining <> v_before and not exists (
+    select
+    from playground.transaction_parts
+    where account_id = new.account_id and number = new.last_number and grant_id = new.grant_id and amount = new.remaining - v_before)
+  then
+    raise exception using
+      errcode = 'SCL01',
+      message = 'What remains of a grant changes only with a transaction that says so.',
+      hint = 'Use admin.grant_credits(user, credits, reason).';
+  end if;
+  return null;
+end $$;
+comment on function engine.guard_grant() is 'Trigger: remaining changes only by the part of the transaction that last_number names. SCL01.';
+
+create or replace function engine.guard_transaction()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_parts bigint;
+  v_untold bigint;
+begin
+  select sum(p.amount), count(*) filter (where g.last_number < p.number)
+  into v_parts, v_untold
+  from playground.transaction_parts p
+  join playground.grants g using (account_id, grant_id)
+  where p.account_id = new.account_id and p.number = new.number;
+
+  if v_parts is distinct from new.amount or v_untold > 0 or not exists (
+    select from playground.accounts where account_id = new.account_id and last_number >= new.number)
+  then
+    raise exception using
+      errcode = 'SCL01',
+      message = 'A transaction''s amount is the sum of its parts, and each part has changed its grant.',
+      hint = 'Use admin.grant_credits(user, credits, reason).';
+  end if;
+  return null;
+end $$;
+comment on function engine.guard_transaction() is 'Trigger, at commit: the parts of a new transaction add up to its amount and were made to their grants; only this transaction is added up, never the history. SCL01.';
+
+-- A trigger is made only when its definition differs: making one blocks writers until the load commits.
+do $$
+declare
+  v_guard record;
+begin
+  for v_guard in
+    select t.table_name, t.trigger_name, t.definition, old.oid is not null as is_there, pg_get_triggerdef(old.oid) is not distinct from t.definition as is_same
+    from (
+      select table_name, 'guard_history' as trigger_name,
+        format('CREATE TRIGGER guard_history BEFORE DELETE OR UPDATE ON playground.%s FOR EACH ROW EXECUTE FUNCTION engine.refuse_change()', table_name) as definition
+      from unnest(array['transactions', 'transaction_parts', 'audit_log', 'model_prices']) as table_name
+      union all
+      select table_name, 'guard_truncate',
+        format('CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON playground.%s FOR EACH STATEMENT EXECUTE FUNCTION engine.refuse_change()', table_name)
+      from unnest(array['transactions', 'transaction_parts', 'audit_log', 'model_prices', 'usage', 'grants', 'holds', 'hold_parts', 'accounts', 'periods']) as table_name
+      union all
+      select table_name, 'guard_deletion',
+        format('CREATE TRIGGER guard_deletion BEFORE DELETE ON playground.%s FOR EACH ROW EXECUTE FUNCTION engine.refuse_change()', table_name)
+      from unnest(array['usage', 'grants', 'holds', 'hold_parts', 'accounts', 'periods']) as table_name
+      union all
+      values
+        ('usage', 'guard_correction', 'CREATE TRIGGER guard_correction BEFORE UPDATE ON playground.usage FOR EACH ROW EXECUTE FUNCTION engine.guard_usage()'),
+        ('grants', 'guard_new', 'CREATE TRIGGER guard_new AFTER INSERT ON playground.grants FOR EACH ROW WHEN ((new.remaining <> 0)) EXECUTE FUNCTION engine.guard_grant()'),
+        ('grants', 'guard_remaining', 'CREATE TRIGGER guard_remaining AFTER UPDATE ON playground.grants FOR EACH ROW WHEN ((old.remaining <> new.remaining)) EXECUTE FUNCTION engine.guard_grant()'),
+        ('transactions', 'guard_parts', 'CREATE CONSTRAINT TRIGGER guard_parts AFTER INSERT ON playground.transactions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION engine.guard_transaction()')
+    ) as t
+    left join pg_catalog.pg_trigger old on old.tgname = t.trigger_name and old.tgrelid = ('playground.' || t.table_name)::regclass
+  loop
+    continue when v_guard.is_same;
+    if v_guard.is_there then
+      execute format('drop trigger %I on playground.%I', v_guard.trigger_name, v_guard.table_name);
+    end if;
+    execute v_guard.definition;
+  end loop;
+end $$;

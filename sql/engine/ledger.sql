@@ -1,0 +1,123 @@
+-- The one writer of transactions, their parts and what remains of a grant. Nothing else changes credits.
+
+create or replace function engine.post_transaction(
+  p_account_id uuid,
+  p_instant timestamptz,
+  p_effective_at timestamptz,
+  p_type text,
+  p_description text,
+  p_grant_ids bigint[],
+  p_amounts bigint[],
+  p_returned bigint[] default null,
+  p_user_id uuid default null,
+  p_hold_id uuid default null,
+  p_session_id uuid default null,
+  p_purchase_id uuid default null,
+  p_metadata jsonb default null,
+  out number bigint,
+  out balance_after bigint,
+  out has_expired_rest boolean
+)
+language sql volatile
+as $$
+  with part as (
+    select grant_id, amount, returned
+    from unnest(p_grant_ids, p_amounts, coalesce(p_returned, array_fill(0::bigint, array[cardinality(p_grant_ids)]))) as p (grant_id, amount, returned)
+  ), tail as (
+    update playground.accounts
+    set last_number = last_number + 1,
+      last_balance = last_balance + (select sum(amount) from part),
+      last_instant = p_instant,
+      last_effective_at = greatest(last_effective_at, p_effective_at)
+    where account_id = p_account_id
+    returning last_number, last_balance, last_effective_at
+  ), line as (
+    insert into playground.transactions (
+      account_id, number, type, amount, balance_after, description, metadata,
+      user_id, hold_id, session_id, purchase_id, posted_at, effective_at)
+    select p_account_id, last_number, p_type, (select sum(amount) from part), last_balance, p_description, p_metadata,
+      p_user_id, p_hold_id, p_session_id, p_purchase_id, p_instant, last_effective_at
+    from tail
+  ), line_part as (
+    insert into playground.transaction_parts (account_id, number, grant_id, amount)
+    select p_account_id, last_number, grant_id, amount
+    from part, tail
+    where amount <> 0
+  ), changed as (
+    update playground.grants g
+    set remaining = g.remaining + part.amount,
+      held = g.held - part.returned,
+      suspended = least(g.suspended, g.remaining + part.amount),
+      last_number = case when part.amount <> 0 then tail.last_number else g.last_number end
+    from part, tail
+    where g.account_id = p_account_id and g.grant_id = part.grant_id
+    returning g.expired_at is not null and g.remaining > g.held as has_expired_rest
+  )
+  select tail.last_number, tail.last_balance, (select bool_or(changed.has_expired_rest) from changed)
+  from tail
+$$;
+comment on function engine.post_transaction(uuid, timestamptz, timestamptz, text, text, bigint[], bigint[], bigint[], uuid, uuid, uuid, uuid, jsonb) is
+  'Posts one line of the credit history with its parts: p_amounts credits are added to p_grant_ids, p_returned held credits are given back. effective_at is never earlier than that of the line before. The account is locked by the caller.';
+
+create or replace function engine.add_grant(
+  p_account_id uuid,
+  p_instant timestamptz,
+  p_effective_at timestamptz,
+  p_bucket text,
+  p_source text,
+  p_credits bigint,
+  p_type text,
+  p_description text,
+  p_expires_at timestamptz default null,
+  p_user_id uuid default null,
+  p_metadata jsonb default null,
+  p_subscription_id uuid default null,
+  p_purchase_id uuid default null,
+  p_from_grant_id bigint default null
+) returns bigint
+language plpgsql volatile
+as $$
+declare
+  v_grant_id bigint;
+begin
+  insert into playground.grants (
+    account_id, bucket, source, granted, remaining, expires_at, granted_at, last_number, subscription_id, purchase_id)
+  values (p_account_id, p_bucket, p_source, p_credits, 0, p_expires_at, p_effective_at, 0, p_subscription_id, p_purchase_id)
+  returning grant_id into v_grant_id;
+
+  if p_expires_at is not null then
+    update playground.accounts
+    set next_due_at = least(next_due_at, p_expires_at)
+    where account_id = p_account_id and next_due_at > p_expires_at;
+  end if;
+
+  return (engine.post_transaction(
+    p_account_id, p_instant, p_effective_at, p_type, p_description,
+    case when p_from_grant_id is null then array[v_grant_id] else array[p_from_grant_id, v_grant_id] end,
+    case when p_from_grant_id is null then array[p_credits] else array[-p_credits, p_credits] end,
+    p_user_id => p_user_id, p_metadata => p_metadata, p_purchase_id => p_purchase_id)).number;
+end $$;
+comment on function engine.add_grant(uuid, timestamptz, timestamptz, text, text, bigint, text, text, timestamptz, uuid, jsonb, uuid, uuid, bigint) is
+  'Makes a grant of p_credits and posts it; with p_from_grant_id the credits move from that grant (rollover). Returns the transaction''s number. The account is locked by the caller.';
+
+create or replace function engine.expire_grant(p_account_id uuid, p_grant_id bigint, p_instant timestamptz, p_effective_at timestamptz)
+returns void
+language plpgsql volatile
+as $$
+declare
+  v_unheld bigint;
+  v_bucket text;
+begin
+  update playground.grants
+  set expired_at = coalesce(expired_at, p_effective_at)
+  where account_id = p_account_id and grant_id = p_grant_id
+  returning remaining - held, bucket into v_unheld, v_bucket;
+
+  if v_unheld > 0 then
+    perform engine.post_transaction(
+      p_account_id, p_instant, p_effective_at, 'expire', initcap(v_bucket) || ' credits expired',
+      array[p_grant_id], array[-v_unheld]);
+  end if;
+end $$;
+comment on function engine.expire_grant(uuid, bigint, timestamptz, timestamptz) is
+  'Marks a grant expired and posts what is unheld of it; what a hold returns later is posted by calling this again.';

@@ -1,0 +1,95 @@
+-- What a run would take: the same for an estimate and for a reservation.
+
+create or replace function engine.measure_run(
+  p_user_id uuid, p_package text, p_package_version text, p_user_input text, p_model text, p_session_id uuid,
+  p_use_no_prompt boolean, p_custom_prompt text, p_instant timestamptz,
+  out package_id uuid, out package_version text, out prompt text, out history json, out input_tokens bigint,
+  out model text, out provider text, out provider_model text, out multiplier numeric,
+  out max_output_tokens integer, out typical_output_tokens integer,
+  out price_effective_from timestamptz, out input_price numeric, out output_price numeric,
+  out tokens_per_credit integer, out min_output_tokens integer, out hold_lifetime interval, out hold_margin interval)
+language plpgsql stable
+as $$
+declare
+  v_prompt_octets bigint;
+  v_history_octets bigint;
+  v_max_input_tokens integer;
+  v_custom_multiplier numeric;
+  v_is_enabled boolean;
+begin
+  select v.package_id, v.version, v.prompt, v.prompt_octets into package_id, package_version, prompt, v_prompt_octets
+  from engine.find_package_version(p_user_id, p_package, p_package_version) as v;
+
+  select s.tokens_per_credit, s.min_output_tokens, s.hold_lifetime, s.hold_margin, s.max_input_tokens, s.custom_prompt_multiplier,
+    m.model, m.provider, m.provider_model, m.multiplier, m.max_output_tokens, m.typical_output_tokens, m.is_enabled,
+    p.effective_from, greatest(p.input_usd_per_million, p.cache_write_usd_per_million), p.output_usd_per_million
+  into tokens_per_credit, min_output_tokens, hold_lifetime, hold_margin, v_max_input_tokens, v_custom_multiplier,
+    model, provider, provider_model, multiplier, max_output_tokens, typical_output_tokens, v_is_enabled,
+    price_effective_from, input_price, output_price
+  from playground.platform_settings s
+  left join playground.models m on m.model = coalesce(p_model, s.default_model)
+  left join lateral (
+    select * from playground.model_prices where model_prices.model = m.model and effective_from <= p_instant order by effective_from desc limit 1) as p on true;
+  if model is null then
+    perform engine.refuse('SCM01', 'There is no such model.', json_build_object('fields', json_build_object('model', 'unknown model')));
+  elsif not v_is_enabled or price_effective_from is null then
+    perform engine.refuse('SCM02', 'This model is not available now.', json_build_object('model', model));
+  end if;
+
+  if p_session_id is not null then
+    select h.octets, h.history into v_history_octets, history from engine.history_of(p_user_id, p_session_id) as h;
+  end if;
+  if p_custom_prompt is not null then
+    prompt := p_custom_prompt;
+    v_prompt_octets := octet_length(p_custom_prompt);
+    multiplier := multiplier * v_custom_multiplier;
+  end if;
+  if p_use_no_prompt then
+    prompt := null;
+    v_prompt_octets := 0;
+  end if;
+  input_tokens := engine.estimate_tokens(v_prompt_octets + coalesce(v_history_octets, 0) + octet_length(p_user_input));
+  if input_tokens > v_max_input_tokens then
+    perform engine.refuse('SCR01', 'Prompt, conversation and input are too long together.',
+      json_build_object('estimatedTokens', input_tokens, 'maxTokens', v_max_input_tokens));
+  end if;
+end $$;
+comment on function engine.measure_run(uuid, text, text, text, text, uuid, boolean, text, timestamptz) is
+  'What would be sent and at which price: prompt, history, estimated input tokens, model and price row (US dollars per million tokens; input_price is the dearer of input and cache write). SCP01, SCM01, SCM02, SCS01, SCR01.';
+
+create or replace function engine.spendable(
+  p_account_id uuid, p_instant timestamptz, out available bigint, out has_paid_credits boolean)
+language sql stable
+as $$
+  select coalesce(sum(greatest(0, remaining - held - suspended)), 0)::bigint,
+    coalesce(bool_or(source = 'purchase' and remaining > 0), false)
+  from playground.grants
+  where account_id = p_account_id and expired_at is null and (expires_at > p_instant or expires_at is null)
+$$;
+comment on function engine.spendable(uuid, timestamptz) is 'Credits a new run may use (neither held, suspended nor expired), and whether unspent bought ones remain.';
+
+create or replace function engine.size_run(
+  p_available bigint, p_multiplier numeric, p_tokens_per_credit integer, p_input_tokens bigint, p_max_output_tokens integer,
+  p_min_output_tokens integer, p_input_price numeric, p_output_price numeric, p_room_usd numeric,
+  out output_cap bigint, out credits bigint, out highest_cost_usd numeric, out lacks_room boolean, out required bigint)
+language plpgsql immutable
+as $$
+declare
+  v_input_cost_usd numeric := engine.cost_of(p_input_tokens, 0, 0, 0, p_input_price, 0, 0, 0);
+  v_room_cap bigint;
+begin
+  lacks_room := false;
+  output_cap := engine.output_cap(p_available, p_multiplier, p_tokens_per_credit, p_input_tokens, p_max_output_tokens);
+  if p_room_usd is not null then
+    v_room_cap := floor((p_room_usd - v_input_cost_usd) * 1000000 / p_output_price);
+    lacks_room := v_room_cap < p_min_output_tokens;
+    output_cap := least(output_cap, v_room_cap);
+  end if;
+  required := engine.credits_for(p_input_tokens + p_min_output_tokens, p_multiplier, p_tokens_per_credit);
+  if output_cap >= p_min_output_tokens then
+    credits := engine.credits_for(p_input_tokens + output_cap, p_multiplier, p_tokens_per_credit);
+    highest_cost_usd := v_input_cost_usd + engine.cost_of(0, output_cap, 0, 0, 0, p_output_price, 0, 0);
+  end if;
+end $$;
+comment on function engine.size_run(bigint, numeric, integer, bigint, integer, integer, numeric, numeric, numeric) is
+  'Sizes a run: the longest answer that model, credits and room in the cost limits (US dollars; null: no limit) allow, the credits to hold and the highest cost. credits is null when the answer would be shorter than the minimum; lacks_room tells that a cost limit is why.';

@@ -1,0 +1,149 @@
+create or replace function engine.check_run_request(p_user_input text, p_custom_prompt text, p_temperature numeric, p_idempotency_key text)
+returns void
+language plpgsql immutable
+as $$
+begin
+  if coalesce(p_user_input, '') = '' then
+    perform engine.refuse_field('userInput', 'must not be empty');
+  elsif p_custom_prompt = '' then
+    perform engine.refuse_field('customPrompt', 'must not be empty');
+  elsif p_temperature not between 0 and 1 then
+    perform engine.refuse_field('temperature', 'must be from 0 to 1');
+  elsif p_idempotency_key !~ '^[ -~]{1,255}$' then
+    perform engine.refuse_field('Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
+  end if;
+end $$;
+comment on function engine.check_run_request(text, text, numeric, text) is 'Refuses a run whose fields are out of their range: SCV01 with the field.';
+
+create or replace function engine.fingerprint(variadic p_fields text[])
+returns bytea
+language sql immutable
+as $$ select sha256(convert_to(to_json(p_fields)::text, 'UTF8')) $$;
+comment on function engine.fingerprint(text[]) is 'What makes two requests the same one: sha256 of their fields.';
+
+create or replace function engine.place_hold(
+  p_account_id uuid, p_hold_id uuid, p_user_id uuid, p_instant timestamptz, p_run record,
+  p_credits bigint, p_output_cap integer, p_tier text, p_cost_held_usd numeric, p_highest_cost_usd numeric,
+  p_session_id uuid, p_is_new_session boolean, p_is_comparison boolean, p_is_custom_prompt boolean, p_idempotency_key text, p_fingerprint bytea)
+returns void
+language plpgsql volatile
+as $$
+declare
+  v_expires_at timestamptz := p_instant + p_run.hold_lifetime;
+  v_budget_held_usd numeric := p_highest_cost_usd - p_cost_held_usd;
+begin
+  insert into playground.holds (
+    account_id, hold_id, user_id, status, credits, tier, model, price_effective_from, multiplier, tokens_per_credit,
+    input_tokens_estimated, max_output_tokens, cost_held_usd, budget_held_usd, package_id, package_version, is_comparison, is_custom_prompt,
+    session_id, is_new_session, idempotency_key, reserved_at, expires_at)
+  values (
+    p_account_id, p_hold_id, p_user_id, 'open', p_credits, p_tier, p_run.model, p_run.price_effective_from, p_run.multiplier, p_run.tokens_per_credit,
+    p_run.input_tokens, p_output_cap, p_cost_held_usd, v_budget_held_usd, p_run.package_id, p_run.package_version, p_is_comparison, p_is_custom_prompt,
+    p_session_id, p_is_new_session, p_idempotency_key, p_instant, v_expires_at);
+  perform engine.count_run(p_user_id, p_instant, p_cost_held_usd);
+  perform engine.take_credits(p_account_id, p_hold_id, p_credits, p_instant);
+  if p_idempotency_key is not null then
+    insert into playground.answers (user_id, operation, idempotency_key, created_at, hold_id, fingerprint, state)
+    values (p_user_id, 'run', p_idempotency_key, p_instant, p_hold_id, p_fingerprint, 'running');
+  end if;
+  update playground.accounts
+  set last_instant = p_instant, next_due_at = least(next_due_at, v_expires_at), cost_budget_held_usd = cost_budget_held_usd + v_budget_held_usd
+  where account_id = p_account_id;
+end $$;
+comment on function engine.place_hold(uuid, uuid, uuid, timestamptz, record, bigint, integer, text, numeric, numeric, uuid, boolean, boolean, boolean, text, bytea) is
+  'Makes the hold of a run measured by engine.measure_run: credits from the grants, cost (US dollars) in the windows and in the bought cost budget. The account is locked by the caller.';
+
+create or replace function engine.run_body(
+  p_hold_id uuid, p_session_id uuid, p_response text, p_charged bigint, p_balance_after bigint,
+  p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_cost_usd numeric,
+  p_duration_ms integer, p_model text, p_stop_reason text, p_is_simulated boolean)
+returns text
+language sql immutable
+as $$
+  select json_build_object(
+    'id', p_hold_id, 'conversationId', p_session_id, 'response', p_response,
+    'creditsSpent', p_charged, 'creditsRemaining', p_balance_after,
+    'tokensUsed', p_input + p_output + p_cache_read + p_cache_write,
+    'usage', json_build_object(
+      'inputTokens', p_input, 'outputTokens', p_output, 'cacheReadTokens', p_cache_read, 'cacheWriteTokens', p_cache_write),
+    'costUsd', trim_scale(p_cost_usd), 'durationMs', p_duration_ms, 'model', p_model, 'stopReason', p_stop_reason,
+    'simulated', p_is_simulated)::text
+$$;
+comment on function engine.run_body(uuid, uuid, text, bigint, bigint, bigint, bigint, bigint, bigint, numeric, integer, text, text, boolean) is
+  'The answer to POST /playground/run. creditsRemaining: the balance after this run, credits held by other runs included.';
+
+create or replace function engine.result_of(p_hold playground.holds)
+returns text
+language sql stable
+as $$
+  select engine.run_body(
+    u.hold_id, u.session_id,
+    coalesce((
+      select content from playground.messages m
+      where m.user_id = u.user_id and m.session_id = u.session_id and m.hold_id = u.hold_id and m.role = 'assistant'
+        and m.created_at >= u.reserved_at), ''),
+    u.credits,
+    (select t.balance_after from playground.transactions t
+     where t.account_id = u.account_id and t.posted_at <= u.recorded_at order by t.number desc limit 1),
+    u.input_tokens, u.output_tokens, u.cache_read_tokens, u.cache_write_tokens, u.cost_usd, u.duration_ms, u.model, u.stop_reason, u.is_simulated)
+  from playground.usage u
+  where u.account_id = p_hold.account_id and u.reserved_at = p_hold.reserved_at and u.hold_id = p_hold.hold_id
+$$;
+comment on function engine.result_of(playground.holds) is 'The answer of a settled run once more, from what is stored of it. Null when the run used nothing.';
+
+create or replace function engine.settle_late(
+  p_hold playground.holds, p_instant timestamptz, p_outcome text, p_user_input text, p_answer text,
+  p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint,
+  p_answered_model text, p_stop_reason text, p_duration_ms integer, p_is_simulated boolean)
+returns void
+language plpgsql volatile
+as $$
+declare
+  v_usage record;
+  v_price record;
+  v_cost_usd numeric;
+  v_estimated_usd numeric;
+begin
+  v_usage := engine.read_usage(
+    p_outcome, p_answer, p_hold.input_tokens_estimated, p_hold.max_output_tokens, p_input, p_output, p_cache_read, p_cache_write);
+  v_price := engine.price_of_answer(p_hold.model, p_hold.price_effective_from, p_answered_model, p_hold.reserved_at);
+  v_cost_usd := engine.cost_of(
+    v_usage.p_input, v_usage.p_output, v_usage.p_cache_read, v_usage.p_cache_write,
+    (v_price.price).input_usd_per_million, (v_price.price).output_usd_per_million,
+    (v_price.price).cache_read_usd_per_million, (v_price.price).cache_write_usd_per_million);
+  select cost_usd into strict v_estimated_usd
+  from playground.usage
+  where account_id = p_hold.account_id and reserved_at = p_hold.reserved_at and hold_id = p_hold.hold_id;
+  -- What the estimate drew from the bought budget stays drawn; the rest of the cost is the tier's.
+  update playground.usage
+  set outcome = 'late', usage_source = v_usage.usage_source, answered_model = p_answered_model, is_answered_model_unknown = v_price.is_unknown,
+    is_simulated = p_is_simulated, input_tokens = v_usage.p_input, output_tokens = v_usage.p_output,
+    cache_read_tokens = v_usage.p_cache_read, cache_write_tokens = v_usage.p_cache_write,
+    cost_usd = greatest(v_cost_usd, budget_usd), stop_reason = p_stop_reason, duration_ms = p_duration_ms, recorded_at = p_instant
+  where account_id = p_hold.account_id and reserved_at = p_hold.reserved_at and hold_id = p_hold.hold_id
+  returning cost_usd into v_cost_usd;
+  update playground.holds set outcome = 'late' where account_id = p_hold.account_id and hold_id = p_hold.hold_id;
+  perform engine.settle_windows(p_hold.user_id, p_hold.reserved_at, p_hold.tier, 0, v_cost_usd - v_estimated_usd, 0, p_instant);
+  update playground.accounts set last_instant = p_instant where account_id = p_hold.account_id;
+  perform engine.append_exchange(p_hold, p_user_input, p_answer, p_outcome = 'completed', 0, p_instant);
+  if p_hold.idempotency_key is not null and p_outcome = 'completed' then
+    perform engine.keep_answer(p_hold, true, 200, engine.result_of(p_hold), p_instant);
+  end if;
+end $$;
+comment on function engine.settle_late(playground.holds, timestamptz, text, text, text, bigint, bigint, bigint, bigint, text, text, integer, boolean) is
+  'A run that answered after its hold expired: charges nothing, keeps the answer, corrects the cost (US dollars) of its usage and windows.';
+
+create or replace function engine.find_hold(p_account_id uuid, p_hold_id uuid)
+returns playground.holds
+language plpgsql stable
+as $$
+declare
+  v_hold playground.holds;
+begin
+  select * into v_hold from playground.holds where account_id = p_account_id and hold_id = p_hold_id;
+  if not found then
+    perform engine.refuse('SCH01', 'There is no such run.');
+  end if;
+  return v_hold;
+end $$;
+comment on function engine.find_hold(uuid, uuid) is 'A hold of an account that the caller has locked; the account''s lock covers it. SCH01 when there is none.';
