@@ -51,27 +51,27 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 
 -- engine: the rules
 \ir engine/refuse.sql
-\ir engine/clock.sql
+\ir engine/refusals.sql
 \ir engine/format.sql
+\ir engine/clock.sql
 \ir engine/audit.sql
 \ir engine/accounts.sql
 \ir engine/pricing.sql
-\ir engine/ledger.sql
-\ir engine/limits.sql
 \ir engine/packages.sql
+\ir engine/limits.sql
 \ir engine/people.sql
 \ir engine/signup.sql
-\ir engine/sessions.sql
-\ir engine/answers.sql
-\ir engine/quotes.sql
-\ir engine/refusals.sql
-\ir engine/usage.sql
+\ir engine/ledger.sql
 \ir engine/holds.sql
-\ir engine/runs.sql
 \ir engine/periods.sql
-\ir engine/catch_up.sql
 \ir engine/due.sql
+\ir engine/catch_up.sql
+\ir engine/answers.sql
+\ir engine/sessions.sql
+\ir engine/usage.sql
 \ir engine/history.sql
+\ir engine/quotes.sql
+\ir engine/runs.sql
 
 -- api: the gateway's door
 \ir api/authenticate_api_key.sql
@@ -80,6 +80,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir api/delete_session.sql
 \ir api/estimate_run.sql
 \ir api/expire_credits.sql
+\ir api/get_balance.sql
 \ir api/get_credentials.sql
 \ir api/get_health.sql
 \ir api/get_package.sql
