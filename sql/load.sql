@@ -55,6 +55,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/format.sql
 \ir engine/clock.sql
 \ir engine/audit.sql
+\ir engine/settings.sql
 \ir engine/accounts.sql
 \ir engine/pricing.sql
 \ir engine/packages.sql
@@ -65,6 +66,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/holds.sql
 \ir engine/periods.sql
 \ir engine/due.sql
+\ir engine/partitions.sql
 \ir engine/catch_up.sql
 \ir engine/answers.sql
 \ir engine/sessions.sql
@@ -104,9 +106,30 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 
 -- jobs: the scheduler's door
 \ir jobs/drain.sql
+\ir jobs/beat.sql
+\ir jobs/create_partitions.sql
+\ir jobs/expire_holds.sql
+\ir jobs/expire_rollover_credits.sql
+\ir jobs/process_monthly_reset.sql
+\ir jobs/purge.sql
+\ir jobs/verify_ledger.sql
 
 -- admin: the operators' door
 \ir admin/import_package.sql
+\ir admin/balance_at.sql
+\ir admin/create_operator.sql
+\ir admin/create_organization.sql
+\ir admin/end_plan.sql
+\ir admin/find_user.sql
+\ir admin/grant_credits.sql
+\ir admin/set_member.sql
+\ir admin/set_plan.sql
+\ir admin/set_setting.sql
+\ir admin/set_unlimited.sql
+\ir admin/throttle.sql
+\ir admin/unthrottle.sql
+\ir admin/verify_author.sql
+\ir admin/verify_organization.sql
 
 -- guards of the tables, then what has no file any more, then who may do what, then the crontab
 \ir engine/guards.sql

@@ -36,15 +36,16 @@ comment on function engine.find_answer(uuid, text, text, bytea, timestamptz) is
 
 create or replace function engine.keep_answer(p_hold playground.holds, p_is_kept boolean, p_status integer, p_body text, p_instant timestamptz)
 returns void
-language sql volatile
+language plpgsql volatile
 as $$
+begin
   update playground.answers
   set state = case when p_is_kept then 'answered' else 'free' end,
     status = case when p_is_kept then p_status end,
     body = case when p_is_kept then p_body end,
     finished_at = case when p_is_kept then p_instant end
   where user_id = p_hold.user_id and operation = 'run' and idempotency_key = p_hold.idempotency_key and created_at = p_hold.reserved_at
-    and hold_id = p_hold.hold_id
-$$;
+    and hold_id = p_hold.hold_id;
+end $$;
 comment on function engine.keep_answer(playground.holds, boolean, integer, text, timestamptz) is
   'Ends the idempotency record of a run: its answer is kept for repeats, or the key is free again. Another run that took the freed key keeps it.';

@@ -2,8 +2,9 @@
 
 create or replace function engine.take_credits(p_account_id uuid, p_hold_id uuid, p_credits bigint, p_instant timestamptz)
 returns void
-language sql volatile
+language plpgsql volatile
 as $$
+begin
   with open_grant as (
     select grant_id, free, sum(free) over burn_order - free as before
     from (
@@ -22,8 +23,8 @@ as $$
   update playground.grants g
   set held = g.held + part.credits
   from part
-  where g.account_id = p_account_id and g.grant_id = part.grant_id
-$$;
+  where g.account_id = p_account_id and g.grant_id = part.grant_id;
+end $$;
 comment on function engine.take_credits(uuid, uuid, bigint, timestamptz) is
   'Holds credits of the account''s grants in burn order: monthly, rollover, purchased; soonest expiry, then oldest. The caller locked the account and saw that they suffice.';
 

@@ -18,44 +18,43 @@ create or replace function engine.post_transaction(
   out balance_after bigint,
   out has_expired_rest boolean
 )
-language sql volatile
+language plpgsql volatile
 as $$
-  with part as (
-    select grant_id, amount, returned
-    from unnest(p_grant_ids, p_amounts, coalesce(p_returned, array_fill(0::bigint, array[cardinality(p_grant_ids)]))) as p (grant_id, amount, returned)
-  ), tail as (
-    update playground.accounts
-    set last_number = last_number + 1,
-      last_balance = last_balance + (select sum(amount) from part),
-      last_instant = p_instant,
-      last_effective_at = greatest(last_effective_at, p_effective_at)
-    where account_id = p_account_id
-    returning last_number, last_balance, last_effective_at
-  ), line as (
-    insert into playground.transactions (
-      account_id, number, type, amount, balance_after, description, metadata,
-      user_id, hold_id, session_id, purchase_id, posted_at, effective_at)
-    select p_account_id, last_number, p_type, (select sum(amount) from part), last_balance, p_description, p_metadata,
-      p_user_id, p_hold_id, p_session_id, p_purchase_id, p_instant, last_effective_at
-    from tail
-  ), line_part as (
-    insert into playground.transaction_parts (account_id, number, grant_id, amount)
-    select p_account_id, last_number, grant_id, amount
-    from part, tail
-    where amount <> 0
-  ), changed as (
-    update playground.grants g
-    set remaining = g.remaining + part.amount,
-      held = g.held - part.returned,
-      suspended = least(g.suspended, g.remaining + part.amount),
-      last_number = case when part.amount <> 0 then tail.last_number else g.last_number end
-    from part, tail
-    where g.account_id = p_account_id and g.grant_id = part.grant_id
-    returning g.expired_at is not null and g.remaining > g.held as has_expired_rest
-  )
-  select tail.last_number, tail.last_balance, (select bool_or(changed.has_expired_rest) from changed)
-  from tail
-$$;
+#variable_conflict use_column
+declare
+  v_effective_at timestamptz;
+begin
+  update playground.accounts
+  set last_number = last_number + 1,
+    last_balance = last_balance + (select sum(amount) from unnest(p_amounts) as amount),
+    last_instant = p_instant,
+    last_effective_at = greatest(last_effective_at, p_effective_at)
+  where account_id = p_account_id
+  returning last_number, last_balance, last_effective_at into strict post_transaction.number, post_transaction.balance_after, v_effective_at;
+
+  insert into playground.transactions (
+    account_id, number, type, amount, balance_after, description, metadata,
+    user_id, hold_id, session_id, purchase_id, posted_at, effective_at)
+  values (
+    p_account_id, post_transaction.number, p_type, (select sum(amount) from unnest(p_amounts) as amount), post_transaction.balance_after,
+    p_description, p_metadata, p_user_id, p_hold_id, p_session_id, p_purchase_id, p_instant, v_effective_at);
+
+  insert into playground.transaction_parts (account_id, number, grant_id, amount)
+  select p_account_id, post_transaction.number, grant_id, amount
+  from unnest(p_grant_ids, p_amounts) as part (grant_id, amount)
+  where amount <> 0;
+
+  has_expired_rest := false;
+  for v_i in 1 .. cardinality(p_grant_ids) loop
+    update playground.grants
+    set remaining = remaining + p_amounts[v_i],
+      held = held - coalesce(p_returned[v_i], 0),
+      suspended = least(suspended, remaining + p_amounts[v_i]),
+      last_number = case when p_amounts[v_i] <> 0 then post_transaction.number else last_number end
+    where account_id = p_account_id and grant_id = p_grant_ids[v_i]
+    returning has_expired_rest or (expired_at is not null and remaining > held) into strict has_expired_rest;
+  end loop;
+end $$;
 comment on function engine.post_transaction(uuid, timestamptz, timestamptz, text, text, bigint[], bigint[], bigint[], uuid, uuid, uuid, uuid, jsonb) is
   'Posts one line of the credit history with its parts: p_amounts credits are added to p_grant_ids, p_returned held credits are given back. effective_at is never earlier than that of the line before. The account is locked by the caller.';
 

@@ -2,14 +2,16 @@
 
 create or replace function engine.tier_of(p_user_id uuid)
 returns text
-language sql stable
+language plpgsql stable
 as $$
-  select case when u.is_unlimited then 'unlimited' else coalesce(pp.tier, 'free') end
-  from playground.users u
-  left join playground.subscriptions s on s.account_id = u.account_id and s.ended_at is null and s.status in ('active', 'trialing') and s.periods > 0
-  left join playground.plan_prices pp using (plan_price)
-  where u.user_id = p_user_id
-$$;
+begin
+  return (
+    select case when u.is_unlimited then 'unlimited' else coalesce(pp.tier, 'free') end
+    from playground.users u
+    left join playground.subscriptions s on s.account_id = u.account_id and s.ended_at is null and s.status in ('active', 'trialing') and s.periods > 0
+    left join playground.plan_prices pp using (plan_price)
+    where u.user_id = p_user_id);
+end $$;
 comment on function engine.tier_of(uuid) is
   'The tier whose limits bind this person: unlimited by an operator''s flag, else that of the price of the live plan (active, trialing), else free.';
 
@@ -81,23 +83,25 @@ comment on function engine.check_limits(uuid, timestamptz, boolean) is
 
 create or replace function engine.count_run(p_user_id uuid, p_reserved_at timestamptz, p_open_usd numeric)
 returns void
-language sql volatile
+language plpgsql volatile
 as $$
+begin
   insert into playground.cost_windows as w (user_id, kind, starts_at, open_usd, runs)
   values
     (p_user_id, 'hour', date_trunc('hour', p_reserved_at, 'UTC'), p_open_usd, 1),
     (p_user_id, 'day', date_trunc('day', p_reserved_at, 'UTC'), p_open_usd, 1),
     (p_user_id, 'month', date_trunc('month', p_reserved_at, 'UTC'), p_open_usd, 1)
   on conflict (user_id, kind, starts_at) do update
-  set open_usd = w.open_usd + excluded.open_usd, runs = w.runs + 1
-$$;
+  set open_usd = w.open_usd + excluded.open_usd, runs = w.runs + 1;
+end $$;
 comment on function engine.count_run(uuid, timestamptz, numeric) is 'Counts a reserved run and its highest cost (US dollars) into the windows of its instant.';
 
 create or replace function engine.settle_windows(
   p_user_id uuid, p_reserved_at timestamptz, p_tier text, p_open_usd numeric, p_cost_usd numeric, p_runs integer, p_instant timestamptz)
 returns void
-language sql volatile
+language plpgsql volatile
 as $$
+begin
   with settled as (
     update playground.cost_windows
     set open_usd = open_usd - p_open_usd, cost_usd = cost_usd + p_cost_usd, runs = runs + p_runs
@@ -120,17 +124,18 @@ as $$
   select p_user_id, starts_at, 'cost_' || kind || '_' || percent,
     jsonb_build_object('tier', p_tier, 'costUsd', trim_scale(cost_usd), 'limitUsd', trim_scale(limit_usd), 'percent', percent), p_instant
   from crossed
-  on conflict (user_id, window_starts_at, kind) do nothing
-$$;
+  on conflict (user_id, window_starts_at, kind) do nothing;
+end $$;
 comment on function engine.settle_windows(uuid, timestamptz, text, numeric, numeric, integer, timestamptz) is
   'Turns a run''s held cost into its final cost (US dollars) in the windows it belongs to; writes an alert for each threshold of the tier that this crossed, once per window. p_runs is -1 for a run that no longer counts.';
 
 create or replace function engine.alert_once(p_user_id uuid, p_window_starts_at timestamptz, p_kind text, p_details jsonb, p_instant timestamptz)
 returns void
-language sql volatile
+language plpgsql volatile
 as $$
+begin
   insert into playground.alerts (user_id, window_starts_at, kind, details, created_at)
   values (p_user_id, p_window_starts_at, p_kind, p_details, p_instant)
-  on conflict (user_id, window_starts_at, kind) do nothing
-$$;
+  on conflict (user_id, window_starts_at, kind) do nothing;
+end $$;
 comment on function engine.alert_once(uuid, timestamptz, text, jsonb, timestamptz) is 'Writes an alert, at most one per person, window and kind. The platform itself is the nil uuid.';

@@ -6,8 +6,12 @@ comment on function engine.tokens_of(bigint, numeric, numeric) is 'Tokens estima
 
 create or replace function engine.estimate_tokens(p_octets bigint)
 returns bigint
-language sql stable
-as $$ select engine.tokens_of(p_octets, octets_per_token, token_estimate_factor) from playground.platform_settings $$;
+language plpgsql stable
+as $$
+begin
+  return (
+    select engine.tokens_of(p_octets, octets_per_token, token_estimate_factor) from playground.platform_settings);
+end $$;
 comment on function engine.estimate_tokens(bigint) is 'Tokens estimated for so many octets of UTF-8 at the platform''s settings.';
 
 create or replace function engine.credits_for(p_tokens bigint, p_multiplier numeric, p_tokens_per_credit integer)

@@ -59,13 +59,14 @@ comment on function engine.measure_run(uuid, text, text, text, text, uuid, boole
 
 create or replace function engine.spendable(
   p_account_id uuid, p_instant timestamptz, out available bigint, out has_paid_credits boolean)
-language sql stable
+language plpgsql stable
 as $$
-  select coalesce(sum(greatest(0, remaining - held - suspended)), 0)::bigint,
-    coalesce(bool_or(source = 'purchase' and remaining > 0), false)
+begin
+  select coalesce(sum(greatest(0, remaining - held - suspended)), 0), coalesce(bool_or(source = 'purchase' and remaining > 0), false)
+  into available, has_paid_credits
   from playground.grants
-  where account_id = p_account_id and expired_at is null and (expires_at > p_instant or expires_at is null)
-$$;
+  where account_id = p_account_id and expired_at is null and (expires_at > p_instant or expires_at is null);
+end $$;
 comment on function engine.spendable(uuid, timestamptz) is 'Credits a new run may use (neither held, suspended nor expired), and whether unspent bought ones remain.';
 
 create or replace function engine.size_run(

@@ -2,10 +2,12 @@
 
 create or replace function engine.is_throttled(p_user_id uuid, p_instant timestamptz)
 returns boolean
-language sql stable
+language plpgsql stable
 as $$
-  select throttled_at is not null and (throttled_until is null or throttled_until > p_instant) from playground.users where user_id = p_user_id
-$$;
+begin
+  return (
+    select throttled_at is not null and (throttled_until is null or throttled_until > p_instant) from playground.users where user_id = p_user_id);
+end $$;
 comment on function engine.is_throttled(uuid, timestamptz) is 'Whether an operator throttles this person at an instant.';
 
 create or replace function engine.throttle_refusal(

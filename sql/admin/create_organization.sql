@@ -1,0 +1,28 @@
+create or replace function admin.create_organization(p_name text, p_owner uuid, p_reason text)
+returns uuid
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+declare
+  v_organization_id constant uuid := gen_random_uuid();
+  v_now timestamptz;
+begin
+  perform engine.check_reason(p_reason);
+  if p_name is null or btrim(p_name) !~ '^[^[:cntrl:]]{1,200}$' then
+    perform engine.refuse('SCD02', 'A name must have 1 to 200 printable characters.');
+  end if;
+  perform engine.lock_user(p_owner);
+
+  v_now := engine.now();
+  insert into playground.organizations (organization_id, name, created_at)
+  values (v_organization_id, btrim(p_name), v_now);
+  insert into playground.organization_members (organization_id, user_id, role, joined_at)
+  values (v_organization_id, p_owner, 'owner', v_now);
+  perform engine.write_audit(
+    'create_organization', p_owner, v_organization_id::text, null,
+    jsonb_build_object('name', btrim(p_name), 'owner', p_owner), p_reason
+  );
+  return v_organization_id;
+end $$;
+comment on function admin.create_organization(text, uuid, text) is
+  'Makes an organisation, not verified, with its owner. Returns its id. SCD02 for a wrong name, SCD03 without a reason, SCD04 for an unknown person.';

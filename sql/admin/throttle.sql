@@ -1,0 +1,29 @@
+create or replace function admin.throttle(p_user_id uuid, p_reason text, p_until timestamptz default null)
+returns void
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+declare
+  v_user playground.users;
+  v_now timestamptz;
+begin
+  perform engine.check_reason(p_reason);
+  v_user := engine.lock_user(p_user_id);
+  v_now := engine.now();
+  if p_until <= v_now then
+    perform engine.refuse('SCD02', 'A throttle must end in the future.');
+  end if;
+
+  update playground.users
+  set throttled_at = v_now,
+    throttled_reason = btrim(p_reason),
+    throttled_until = p_until
+  where user_id = p_user_id;
+  perform engine.write_audit(
+    'throttle', p_user_id, null, engine.throttle_json(v_user),
+    jsonb_build_object('throttledAt', engine.iso(v_now), 'reason', btrim(p_reason), 'until', engine.iso(p_until)),
+    p_reason
+  );
+end $$;
+comment on function admin.throttle(uuid, text, timestamptz) is
+  'Refuses a person''s runs until an instant, or for good when that is null; the person is told the reason. SCD02 for an instant that is past, SCD03 without a reason, SCD04 for an unknown person.';

@@ -1,0 +1,18 @@
+create or replace function api.get_health()
+returns json
+language sql stable security definer
+set search_path = ''
+as $$
+  select json_build_object(
+    'database', true,
+    'codeVersion', code_version,
+    'heartbeatAt', engine.iso(heartbeat_at),
+    'heartbeatAgeSeconds', floor(extract(epoch from engine.now() - heartbeat_at))::bigint,
+    'ledgerVerifiedAt', engine.iso(ledger_verified_at),
+    'ledgerViolations', ledger_violations,
+    'scheduler', exists (select from pg_catalog.pg_extension where extname = 'pg_cron')
+  )
+  from playground.platform_state;
+$$;
+comment on function api.get_health() is
+  'GET /readyz. Which code is loaded, the scheduler''s last heartbeat and its age in seconds, the last self-check of the ledger; scheduler: whether this database has pg_cron.';

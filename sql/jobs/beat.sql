@@ -1,0 +1,8 @@
+create or replace function jobs.beat()
+returns void
+language sql volatile security definer
+set search_path = ''
+as $$
+  update playground.platform_state set heartbeat_at = engine.now();
+$$;
+comment on function jobs.beat() is 'Every minute: shows that the scheduler lives.';

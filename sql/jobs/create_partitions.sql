@@ -1,0 +1,33 @@
+create or replace function jobs.create_partitions(p_months_ahead integer default 3)
+returns integer
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+declare
+  v_month record;
+  v_made integer := 0;
+begin
+  for v_month in
+    select parent, key, (month at time zone 'UTC') as starts_at, (month + interval '1 month') at time zone 'UTC' as ends_at,
+      parent || to_char(month, '"_y"YYYY"m"MM') as partition
+    from (values
+      ('usage', 'reserved_at'),
+      ('messages', 'created_at'),
+      ('answers', 'created_at'),
+      ('alerts', 'window_starts_at'),
+      ('audit_log', 'created_at')
+    ) as partitioned (parent, key)
+    cross join generate_series(0, p_months_ahead) as ahead
+    cross join lateral (
+      select date_trunc('month', engine.now() at time zone 'UTC') + make_interval(months => ahead) as month
+    ) as of_month
+    order by parent, month
+  loop
+    if engine.create_partition(v_month.parent, v_month.key, v_month.partition, v_month.starts_at, v_month.ends_at) then
+      v_made := v_made + 1;
+    end if;
+  end loop;
+  return v_made;
+end $$;
+comment on function jobs.create_partitions(integer) is
+  'Every day and on every deploy: makes the partitions of this UTC month and the next ones. Returns how many it made. Rows of months without a partition go to the default partition.';
