@@ -1,0 +1,24 @@
+"""Typed keys: what the application holds, and what a request learns on its way in."""
+
+from aiohttp import web
+from psycopg_pool import AsyncConnectionPool
+
+from gateway.background import Background
+from gateway.llm.registry import Providers
+from gateway.passwords import Passwords
+from gateway.routes import Handler, Route
+from gateway.settings import Settings
+
+SETTINGS = web.AppKey("settings", Settings)
+POOL = web.AppKey("pool", AsyncConnectionPool)
+PROVIDERS = web.AppKey("providers", Providers)
+PASSWORDS = web.AppKey("passwords", Passwords)
+BACKGROUND = web.AppKey("background", Background)
+CODE_VERSION = web.AppKey("code_version", str)
+DOCUMENTS: web.AppKey[dict[str, bytes]] = web.AppKey("documents", dict)
+ROUTE_OF: web.AppKey[dict[Handler, Route]] = web.AppKey("route_of", dict)
+
+REQUEST_ID = web.RequestKey("request_id", str)
+ROUTE = web.RequestKey("route", Route)
+USER_ID = web.RequestKey("user_id", str)
+API_KEY_HASH = web.RequestKey("api_key_hash", bytes)

@@ -1,0 +1,148 @@
+"""Reading what callers send: a body, a query, a header, an id. Whatever is wrong with it ends as a 4xx."""
+
+import asyncio
+import re
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+from aiohttp.web_protocol import PayloadAccessError, RequestPayloadError
+
+from gateway.errors import (
+    MALFORMED_JSON,
+    MALFORMED_REQUEST,
+    NOT_FOUND,
+    PAYLOAD_TOO_LARGE,
+    REQUEST_TIMEOUT,
+    UNSUPPORTED_MEDIA_TYPE,
+    VALIDATION_FAILED,
+    Kind,
+    Refusal,
+    invalid,
+)
+from gateway.keys import SETTINGS
+
+T = TypeVar("T")
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+_PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
+_PLACE = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
+_FIELD = re.compile(r"^Object (?:missing required|contains unknown) field `(?P<field>.*)`$", re.DOTALL)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+async def read_body(request: web.Request, kind: type[T], max_bytes: int) -> T:
+    """The body as `kind`. Raises Refusal 400, 408, 413, 415 or 422."""
+    if request.content_type != "application/json" or "Content-Encoding" in request.headers:
+        raise Refusal(UNSUPPORTED_MEDIA_TYPE)
+    octets = await _read_octets(request, max_bytes)
+    try:
+        body = msgspec.json.decode(octets, type=kind)
+    except msgspec.ValidationError as error:
+        raise invalid(**_fields(str(error))) from None
+    except msgspec.DecodeError as error:
+        if "surrogate" in str(error):
+            raise invalid(body="holds half of a surrogate pair") from None
+        raise Refusal(MALFORMED_JSON) from None
+    except (UnicodeDecodeError, RecursionError):
+        raise Refusal(MALFORMED_JSON) from None
+    # JSON can hide a NUL behind an escape only, so most bodies need no second look.
+    if rb"\u0000" in octets:
+        _refuse_unstorable(msgspec.to_builtins(body))
+    return body
+
+
+async def _read_octets(request: web.Request, max_bytes: int) -> bytes:
+    if request.content_length is not None and request.content_length > max_bytes:
+        raise Refusal(PAYLOAD_TOO_LARGE, details={"maxBytes": max_bytes})
+    content = request.content
+    octets = bytearray()
+    try:
+        async with asyncio.timeout(request.app[SETTINGS].body_seconds):
+            while not content.at_eof():
+                octets += await content.readany()
+                if len(octets) > max_bytes:
+                    raise Refusal(PAYLOAD_TOO_LARGE, details={"maxBytes": max_bytes})
+    except TimeoutError:
+        raise Refusal(REQUEST_TIMEOUT) from None
+    except (RequestPayloadError, PayloadAccessError):
+        raise Refusal(MALFORMED_REQUEST) from None
+    return bytes(octets)
+
+
+def read_query(request: web.Request, kind: type[T]) -> T:
+    """The query as `kind`. Raises Refusal 422."""
+    query = request.query
+    if len(query) != len(set(query)):
+        raise invalid(**{name: "given more than once" for name in set(query) if len(query.getall(name)) > 1})
+    values = dict(query)
+    _refuse_unstorable(values)
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(**_fields(str(error))) from None
+
+
+def read_no_query(request: web.Request) -> None:
+    """Raises Refusal 422 for a parameter, where none is known."""
+    if request.query_string:
+        raise invalid(**{_clean(name): "unknown parameter" for name in request.query})
+
+
+def read_id(request: web.Request, missing: Kind = NOT_FOUND) -> str:
+    """The id in the path. What is no UUID cannot exist: it is refused like an unknown one."""
+    try:
+        return str(UUID(request.match_info["id"]))
+    except ValueError:
+        raise Refusal(missing) from None
+
+
+def read_name(request: web.Request, missing: Kind = NOT_FOUND) -> str:
+    """The name in the path. What cannot be stored cannot exist."""
+    name = request.match_info["id"]
+    if _is_unstorable(name):
+        raise Refusal(missing)
+    return name
+
+
+def read_idempotency_key(request: web.Request) -> str | None:
+    """The Idempotency-Key header, if any. Raises Refusal 422 when it is not 1 to 255 printable ASCII characters."""
+    values = request.headers.getall(IDEMPOTENCY_KEY, None)
+    if values is None:
+        return None
+    if len(values) != 1 or not _PRINTABLE.fullmatch(values[0]):
+        raise invalid(**{IDEMPOTENCY_KEY: "must be given once, with 1 to 255 printable ASCII characters"})
+    return values[0]
+
+
+def accepts(request: web.Request, media: str) -> bool:
+    """Whether the Accept header names that media type."""
+    return any(media in value for value in request.headers.getall("Accept", ()))
+
+
+def _fields(complaint: str) -> dict[str, str]:
+    """The field that a msgspec complaint is about, and what is wrong with it."""
+    match = _PLACE.match(complaint)
+    reason, place = (match["reason"], match["place"] or "$") if match else (complaint, "$")
+    path = place.removeprefix("$").removeprefix(".")
+    unknown = _FIELD.match(reason)
+    if unknown:
+        path = f"{path}.{unknown['field']}" if path else unknown["field"]
+        reason = "is required" if reason.startswith("Object missing") else "unknown field"
+    return {_clean(path) or "body": reason}
+
+
+def _refuse_unstorable(values: dict[str, Any]) -> None:
+    wrong = {name: "holds a character that cannot be stored" for name, value in values.items() if _is_unstorable(value)}
+    wrong |= {_clean(name): "unknown parameter" for name in values if _is_unstorable(name)}
+    if wrong:
+        raise Refusal(VALIDATION_FAILED, details={"fields": {_clean(name): reason for name, reason in wrong.items()}})
+
+
+def _is_unstorable(value: Any) -> bool:
+    return isinstance(value, str) and _UNSTORABLE.search(value) is not None
+
+
+def _clean(name: str) -> str:
+    return _UNSTORABLE.sub("?", name)[:100]

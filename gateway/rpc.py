@@ -1,0 +1,46 @@
+"""Endpoints that are one function of the database: what comes in becomes arguments, what comes out is the body."""
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gateway import db
+from gateway.errors import NOT_FOUND, Kind
+from gateway.keys import POOL, ROUTE, USER_ID
+from gateway.reading import read_body, read_id, read_name, read_no_query, read_query
+from gateway.routes import Handler
+
+# Where the HTTP contract's word differs from the database's.
+ARGUMENT_NAMES = {"package_id": "package", "conversation_id": "session_id"}
+
+
+def rpc(function: str, *, named: str | None = None, for_user: bool = True, missing: Kind = NOT_FOUND) -> Handler:
+    """A handler that calls `api.<function>` and sends the JSON it returns; 204 where the route promises no body.
+
+    named     the argument that takes the path's `{id}`; one that ends in `_id` must be a UUID, else it is `missing`
+    for_user  whether the function is told whom it acts for
+    """
+
+    async def handler(request: web.Request) -> web.Response:
+        route = request[ROUTE]
+        arguments: dict[str, Any] = {"user_id": request.get(USER_ID)} if for_user else {}
+        if named is not None:
+            arguments[named] = read_id(request, missing) if named.endswith("_id") else read_name(request, missing)
+        if route.query is None:
+            read_no_query(request)
+        else:
+            arguments |= _arguments(read_query(request, route.query))
+        if route.body is not None:
+            arguments |= _arguments(await read_body(request, route.body, route.max_body))
+        if route.status == 204:
+            await db.call(request.app[POOL], function, **arguments)
+            return web.Response(status=204)
+        body = await db.document(request.app[POOL], function, **arguments)
+        return web.Response(status=route.status, body=body, content_type="application/json")
+
+    return handler
+
+
+def _arguments(fields: Any) -> dict[str, Any]:
+    return {ARGUMENT_NAMES.get(name, name): value for name, value in msgspec.structs.asdict(fields).items()}

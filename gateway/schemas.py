@@ -1,0 +1,86 @@
+"""The fields that requests may have. One declaration validates them and describes them in the OpenAPI document."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=254,
+        pattern=r"^[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)+$",
+        description="An e-mail address.",
+        examples=["ann@example.com"],
+    ),
+]
+PackageName = Annotated[str, Meta(min_length=1, max_length=214, description="A package's id or name.")]
+PackageVersion = Annotated[
+    str, Meta(min_length=1, max_length=256, description="A version; the newest published one when left out.")
+]
+ModelAlias = Annotated[str, Meta(min_length=1, max_length=64, description="A model's alias; see /playground/models.")]
+UserInput = Annotated[str, Meta(min_length=1, description="What the person asks.")]
+CustomPrompt = Annotated[
+    str, Meta(min_length=1, description="A prompt of the caller's own in place of the package's; costs double.")
+]
+Limit = Annotated[int, Meta(ge=1, le=100, description="How many to return.")]
+Offset = Annotated[int, Meta(ge=0, le=1_000_000_000, description="How many to leave out first.")]
+RefreshToken = Annotated[str, Meta(min_length=1, max_length=200)]
+TransactionType = Literal[
+    "signup", "monthly", "purchase", "spend", "rollover", "expire", "refund", "bonus", "admin", "gift"
+]
+
+
+class Fields(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Base of all: camelCase outside, and a field that is not declared is refused."""
+
+
+class Register(Fields):
+    email: Email
+    password: Annotated[str, Meta(min_length=8, max_length=128)]
+    username: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
+class Login(Fields):
+    email: Email
+    password: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class Refresh(Fields):
+    refresh_token: RefreshToken
+
+
+class NewApiKey(Fields):
+    name: Annotated[str, Meta(min_length=1, max_length=100, description="What the key is for.")]
+
+
+class PackagesQuery(Fields):
+    query: Annotated[str, Meta(max_length=200, description="Part of a name or description.")] | None = None
+    limit: Limit = 20
+    cursor: Annotated[str, Meta(max_length=1000, description="`nextCursor` of the page before.")] | None = None
+
+
+class PageQuery(Fields):
+    limit: Limit = 20
+    offset: Offset = 0
+
+
+class HistoryQuery(PageQuery):
+    type: TransactionType | None = None
+
+
+class Estimate(Fields):
+    package_id: PackageName
+    user_input: UserInput
+    package_version: PackageVersion | None = None
+    model: ModelAlias | None = None
+    conversation_id: Annotated[UUID, Meta(description="An own session to continue.")] | None = None
+    use_no_prompt: Annotated[bool, Meta(description="Leave the package's prompt out, to compare.")] = False
+    custom_prompt: CustomPrompt | None = None
+
+
+class Run(Estimate):
+    stream: Annotated[bool, Meta(description="Answer by Server-Sent Events.")] = False
+    temperature: Annotated[float, Meta(ge=0, le=1)] | None = None

@@ -1,0 +1,166 @@
+"""Every setting of the gateway, read once from the environment; no other module looks there."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+WEAKEST_SECRET = 32
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class SettingError(Exception):
+    """A setting is missing or wrong; the message names it and never repeats a secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The gateway's settings. Times are seconds, sizes bytes. Secrets stay out of `repr`."""
+
+    database_url: str = field(repr=False)
+    jwt_secret: str = field(repr=False)
+    jwt_secret_previous: str | None = field(default=None, repr=False)
+    anthropic_api_key: str | None = field(default=None, repr=False)
+    openai_api_key: str | None = field(default=None, repr=False)
+    cron_token: str | None = field(default=None, repr=False)
+    metrics_token: str | None = field(default=None, repr=False)
+    demo: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    anthropic_base_url: str | None = None
+    openai_base_url: str | None = None
+    cors_origins: frozenset[str] = frozenset()
+    ai_evaluation_enabled: bool = True
+    database_connections: int = 8
+    database_wait_seconds: float = 2.0
+    llm_first_byte_seconds: float = 30.0
+    llm_idle_seconds: float = 20.0
+    llm_max_retries: int = 2
+    heartbeat_seconds: float = 15.0
+    keepalive_seconds: float = 20.0
+    body_seconds: float = 10.0
+    drain_seconds: float = 60.0
+    log_level: str = "info"
+
+
+class _Reader:
+    """Reads one environment; each complaint says which setting and what would be right."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def text(self, name: str, default: str | None = None) -> str | None:
+        return self._environment.get(name, "").strip() or default
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = (self.text(name) or str(default)).lower()
+        if value not in {"true", "false", "1", "0", "yes", "no"}:
+            raise SettingError(f"{name} must be true or false")
+        return value in {"true", "1", "yes"}
+
+    def seconds(self, name: str, default: float, low: float, high: float) -> float:
+        value = self.text(name)
+        try:
+            number = default if value is None else float(value)
+        except ValueError:
+            raise SettingError(f"{name} must be a number of seconds") from None
+        if not low <= number <= high:
+            raise SettingError(f"{name} must be from {low:g} to {high:g} seconds")
+        return number
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.text(name)
+        if value is not None and not (value.isascii() and value.isdigit() and len(value) < 10):
+            raise SettingError(f"{name} must be a whole number")
+        number = default if value is None else int(value)
+        if not low <= number <= high:
+            raise SettingError(f"{name} must be from {low} to {high}")
+        return number
+
+    def token(self, name: str) -> str | None:
+        value = self.text(name)
+        if value is not None and len(value) < WEAKEST_SECRET:
+            raise SettingError(f"{name} must have at least {WEAKEST_SECRET} characters, or be left out")
+        return value
+
+    def url(self, name: str) -> str | None:
+        value = self.text(name)
+        if value is not None and not _is_web_address(value):
+            raise SettingError(f"{name} must be an http or https address")
+        return value
+
+    def origins(self, name: str) -> frozenset[str]:
+        origins = frozenset(filter(None, map(str.strip, (self.text(name) or "").split(","))))
+        for origin in origins:
+            if not _is_web_address(origin) or urlsplit(origin).path or urlsplit(origin).query:
+                raise SettingError(f"{name} must list origins such as https://example.com, without a path")
+        return origins
+
+    def database(self, name: str) -> str:
+        value = self.text(name)
+        if value is None:
+            raise SettingError(f"{name} is missing: the address of the database, as role scrip_gateway")
+        if not value.startswith(("postgresql://", "postgres://")):
+            raise SettingError(f"{name} must begin with postgresql://")
+        return value
+
+    def signing_secret(self, name: str, demo: bool) -> str:
+        value = self.text(name)
+        if value is not None and len(value.encode()) >= WEAKEST_SECRET:
+            return value
+        if not demo:
+            raise SettingError(f"{name} must have at least {WEAKEST_SECRET} bytes (only DEMO=true runs without it)")
+        # Lives as long as the process: a demo's tokens end with it.
+        return secrets.token_urlsafe(WEAKEST_SECRET)
+
+    def previous_secret(self, name: str) -> str | None:
+        value = self.text(name)
+        if value is not None and len(value.encode()) < WEAKEST_SECRET:
+            raise SettingError(f"{name} must have at least {WEAKEST_SECRET} bytes, or be left out")
+        return value
+
+
+def _is_web_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in `environment`. Raises SettingError for the first that is missing or wrong."""
+    read = _Reader(environment)
+    demo = read.flag("DEMO", False)
+    log_level = read.text("LOG_LEVEL", "info")
+    if log_level not in LOG_LEVELS:
+        raise SettingError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
+    return Settings(
+        database_url=read.database("DATABASE_URL"),
+        jwt_secret=read.signing_secret("JWT_SECRET", demo),
+        jwt_secret_previous=read.previous_secret("JWT_SECRET_PREVIOUS"),
+        anthropic_api_key=read.text("ANTHROPIC_API_KEY"),
+        openai_api_key=read.text("OPENAI_API_KEY"),
+        cron_token=read.token("CRON_TOKEN"),
+        metrics_token=read.token("METRICS_TOKEN"),
+        demo=demo,
+        host=read.text("HOST") or Settings.host,
+        port=read.whole("PORT", Settings.port, 0, 65535),
+        workers=read.whole("WORKERS", os.cpu_count() or 1, 1, 64),
+        anthropic_base_url=read.url("ANTHROPIC_BASE_URL"),
+        openai_base_url=read.url("OPENAI_BASE_URL"),
+        cors_origins=read.origins("CORS_ORIGINS"),
+        ai_evaluation_enabled=read.flag("AI_EVALUATION_ENABLED", True),
+        database_connections=read.whole("DATABASE_CONNECTIONS", Settings.database_connections, 1, 100),
+        database_wait_seconds=read.seconds("DATABASE_WAIT_SECONDS", Settings.database_wait_seconds, 0.1, 30),
+        llm_first_byte_seconds=read.seconds("LLM_FIRST_BYTE_SECONDS", Settings.llm_first_byte_seconds, 0.1, 600),
+        llm_idle_seconds=read.seconds("LLM_IDLE_SECONDS", Settings.llm_idle_seconds, 0.1, 600),
+        llm_max_retries=read.whole("LLM_MAX_RETRIES", Settings.llm_max_retries, 0, 10),
+        heartbeat_seconds=read.seconds("HEARTBEAT_SECONDS", Settings.heartbeat_seconds, 0.1, 300),
+        keepalive_seconds=read.seconds("KEEPALIVE_SECONDS", Settings.keepalive_seconds, 1, 3600),
+        body_seconds=read.seconds("BODY_SECONDS", Settings.body_seconds, 0.1, 300),
+        drain_seconds=read.seconds("DRAIN_SECONDS", Settings.drain_seconds, 0, 600),
+        log_level=log_level,
+    )
