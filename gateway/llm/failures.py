@@ -83,13 +83,23 @@ def read_trouble(error: BaseException) -> Trouble:
         return Trouble("status", status=error.status)
     if isinstance(error, msgspec.MsgspecError | EventTooLarge | httpx2.DecodingError | UnicodeError):
         return Trouble("malformed")
-    causes = _causes(error)
+    return _read_transport(_causes(error))
+
+
+def _read_transport(causes: list[BaseException]) -> Trouble:
     if any(isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) for cause in causes):
         return Trouble("connection", reached=False)
-    if any(isinstance(cause, TimeoutError | httpx2.TimeoutException) for cause in causes):
-        return Trouble("timed_out")
-    if any(isinstance(cause, aiohttp.ClientResponseError) for cause in causes):
-        return Trouble("malformed")
+    # The first layer to notice knows best: openai's transport calls every lost connection a connect time-out.
+    for cause in reversed(causes):
+        match cause:
+            case TimeoutError() | httpx2.TimeoutException():
+                return Trouble("timed_out")
+            case aiohttp.ClientResponseError():
+                return Trouble("malformed")
+            case aiohttp.ClientError():
+                return Trouble("connection")
+            case _:
+                continue
     return Trouble("connection")
 
 

@@ -45,13 +45,14 @@ class Models:
         retries: int = 2,
         breaker: Breaker | None = None,
         address: str | None = None,
+        connect: float = LONG,
     ) -> Caller:
         limits = Limits(first_byte_seconds=first_byte, idle_seconds=idle, max_retries=retries, backoff=lambda _: 0.0)
         wire_type = AnthropicWire if provider == "anthropic" else OpenAIWire
         wire = wire_type(
             api_key="test-key",
             base_url=(address or self.address) + BASE_PATHS[provider],
-            connect_seconds=LONG,
+            connect_seconds=connect,
             trust_env=False,
         )
         # One failure more than a test makes: what is not about the breaker must not meet it.

@@ -63,6 +63,20 @@ async def test_nobody_listening(models: Models, provider: str, stream: bool) -> 
     assert not failure.reached
 
 
+async def test_a_connection_that_is_never_made(models: Models, provider: str, stream: bool) -> None:
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for filler in (first, second):
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        address = f"http://127.0.0.1:{full.getsockname()[1]}"
+        caller = models.caller(provider, address=address, connect=SHORT, retries=1)
+        failure = failed(await play(caller, request(provider), stream=stream))
+    assert (failure.outcome, failure.status_hint) == ("provider_refused", "provider_unavailable")
+    assert not failure.reached
+
+
 async def test_a_connection_cut_before_any_byte(models: Models, provider: str, stream: bool) -> None:
     failure = failed(await play(models.caller(provider), request(provider, "[[sim:cut]]"), stream=stream))
     assert (failure.outcome, failure.status_hint) == ("provider_refused", "provider_unavailable")
