@@ -4,12 +4,11 @@ language plpgsql volatile security definer
 set search_path = ''
 as $$
 declare
-  v_type text;
   v_before text;
   v_after text;
 begin
   perform engine.check_reason(p_reason);
-  select format_type(atttypid, atttypmod) into v_type
+  perform
   from pg_catalog.pg_attribute
   where attrelid = 'playground.platform_settings'::regclass
     and attname = p_name
@@ -23,9 +22,12 @@ begin
 
   execute format('select %I::text from playground.platform_settings for no key update', p_name) into v_before;
   begin
-    execute format('update playground.platform_settings set %1$I = $1::%2$s returning %1$I::text', p_name, v_type)
-      into v_after
-      using p_value;
+    execute format(
+      'update playground.platform_settings
+       set %1$I = (jsonb_populate_record(null::playground.platform_settings, $1)).%1$I
+       returning %1$I::text',
+      p_name
+    ) into v_after using jsonb_build_object(p_name, p_value);
   exception
     when data_exception or check_violation or not_null_violation then
       perform engine.refuse('SCD02', format('%s is no value for the setting %s: %s.', p_value, p_name, sqlerrm));

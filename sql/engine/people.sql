@@ -143,14 +143,16 @@ begin
   where user_id = p_user_id
   for no key update;
 
-  select * into v_token
-  from playground.refresh_tokens
+  select token.* into v_token
+  from playground.refresh_tokens as token
+  join playground.users using (user_id)
   where user_id = p_user_id
-    and token_hash = p_token_hash;
+    and token_hash = p_token_hash
+    and deleted_at is null;
   return v_token;
 end $$;
 comment on function engine.lock_refresh_token(uuid, bytea) is
-  'A refresh token, all null when unknown, with the person''s tokens locked against other rotations.';
+  'A refresh token, all null when it or the person is unknown, with the person''s tokens locked against other rotations.';
 
 create or replace function engine.end_token_family(p_user_id uuid, p_family_id uuid, p_instant timestamptz)
 returns void
@@ -163,6 +165,33 @@ as $$
     and revoked_at is null;
 $$;
 comment on function engine.end_token_family(uuid, uuid, timestamptz) is 'Revokes every refresh token that comes from one sign-in.';
+
+create or replace function engine.rotate_refresh_token(p_user_id uuid, p_token_hash bytea, p_new_token_hash bytea)
+returns boolean
+language plpgsql volatile
+as $$
+declare
+  v_token playground.refresh_tokens := engine.lock_refresh_token(p_user_id, p_token_hash);
+  v_now constant timestamptz := engine.now();
+begin
+  -- A token that was used before is in two hands: both have to sign in again.
+  if v_token.rotated_at is not null then
+    perform engine.end_token_family(p_user_id, v_token.family_id, v_now);
+    return false;
+  end if;
+  if v_token.token_hash is null or v_token.revoked_at is not null or v_token.expires_at <= v_now then
+    return false;
+  end if;
+
+  update playground.refresh_tokens
+  set rotated_at = v_now
+  where user_id = p_user_id
+    and token_hash = p_token_hash;
+  perform engine.issue_refresh_token(p_user_id, p_new_token_hash, v_token.family_id, v_now);
+  return true;
+end $$;
+comment on function engine.rotate_refresh_token(uuid, bytea, bytea) is
+  'Exchanges a refresh token for the next of its family. False when it is unknown, expired or revoked; false, and the end of its family, when it was exchanged before.';
 
 create or replace function engine.authenticate_api_key(p_user_id uuid, p_secret_hash bytea)
 returns void
