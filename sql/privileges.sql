@@ -4,7 +4,6 @@
 -- What the owner makes from now on is nobody's until this page says so. Only the form without `in schema` takes
 -- EXECUTE from PUBLIC.
 alter default privileges for role scrip_owner revoke execute on routines from public;
-alter default privileges for role scrip_owner revoke usage on types from public;
 
 -- Everything closed first, so that a door once opened by hand does not stay open.
 revoke all on schema playground, engine, api, jobs, admin, analytics

@@ -1,13 +1,11 @@
 """Fixtures of all tests that need a database. Without one they fail, they are never skipped."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from scripts.setup.cluster import Cluster
-from scripts.setup.system import require_postgres
+from tests.py.support import clusters
 from tests.py.support.database import Clock, Database
 from tests.py.support.proxy import DatabaseProxy
 from tests.py.support.server import Server
@@ -77,12 +75,5 @@ async def database_proxy(database: Database) -> AsyncIterator[DatabaseProxy]:
 @pytest.fixture
 def private_cluster() -> Iterator[Cluster]:
     """A cluster of this test's own, durable, to be killed and started again. No code is loaded into it yet."""
-    with TemporaryDirectory(prefix="scrip-cluster-") as folder:
-        # PostgreSQL never runs as root, so its user must be able to enter.
-        Path(folder).chmod(0o755)
-        cluster = Cluster(Path(folder), require_postgres(for_tests=True), trusting=True)
-        try:
-            cluster.start()
-            yield cluster
-        finally:
-            cluster.remove()
+    with clusters.private_cluster() as cluster:
+        yield cluster

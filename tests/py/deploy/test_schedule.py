@@ -1,0 +1,71 @@
+"""The crontab: exactly what is listed, as the role that may run it, and nothing of it fails."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from scripts.setup.migrate import bootstrap, load, migrate
+from tests.py.support.clusters import private_cluster
+from tests.py.support.database import Database
+
+JOBS = "select jobname, schedule, command, active from cron.job order by jobname"
+
+
+@pytest.fixture(scope="module")
+def cron_database() -> Iterator[Database]:
+    """The one database of a server in which pg_cron runs."""
+    with private_cluster() as cluster:
+        database = Database(cluster.url("postgres"), "scrip")
+        warnings = bootstrap(database.admin_url)
+        assert "pg_cron" not in warnings
+        migrate(database.admin_url)
+        yield database
+
+
+@pytest.fixture
+def scheduled_database(cron_database: Database) -> Database:
+    """With the crontab as a deploy leaves it."""
+    cron_database.rows("delete from cron.job", role="postgres")
+    load(cron_database.admin_url)
+    return cron_database
+
+
+def test_every_job_belongs_to_the_scheduler_and_runs_without_an_error(scheduled_database: Database) -> None:
+    jobs = scheduled_database.rows("select username, database, command from cron.job", role="postgres")
+    assert len(jobs) > 5
+    for username, database, command in jobs:
+        assert (username, database) == ("scrip_cron", "scrip")
+        scheduled_database.rows(command, role="scrip_cron")
+
+
+def test_what_is_not_listed_is_unscheduled_and_what_differs_put_right(scheduled_database: Database) -> None:
+    before = scheduled_database.rows(JOBS, role="postgres")
+    with scheduled_database.connect("scrip_cron") as cron:
+        cron.execute("select cron.schedule('stale', '* * * * *', 'select 1')")
+        cron.execute("select cron.schedule('* * * * *', 'select 2')")
+        cron.execute("select cron.schedule('beat', '0 0 1 1 *', 'select 3')")
+    with scheduled_database.connect("postgres") as other:
+        other.execute("select cron.schedule('somebody_else_s', '* * * * *', 'select 4')")
+    load(scheduled_database.admin_url)
+    after = scheduled_database.rows(JOBS, role="postgres")
+    assert [job for job in after if job[0] != "somebody_else_s"] == before
+    assert len(after) == len(before) + 1
+
+
+def test_a_job_that_was_switched_off_stays_off(scheduled_database: Database) -> None:
+    scheduled_database.rows(
+        "select cron.alter_job(jobid, active => false) from cron.job where jobname = 'purge'", role="postgres"
+    )
+    load(scheduled_database.admin_url)
+    assert ("purge", False) in [(job[0], job[3]) for job in scheduled_database.rows(JOBS, role="postgres")]
+
+
+def test_the_unload_empties_the_crontab(scheduled_database: Database) -> None:
+    scheduled_database.psql("-f", "sql/unload.sql")
+    assert scheduled_database.rows(JOBS, role="postgres") == []
+
+
+def test_the_scheduler_may_do_nothing_else(scheduled_database: Database) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        scheduled_database.rows("select * from playground.accounts", role="scrip_cron")
