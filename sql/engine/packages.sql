@@ -76,17 +76,17 @@ as $$
 declare
   v_package_id uuid;
 begin
-  -- No name looks like an id: import_package sees to it.
+  -- No name looks like an id: claim_package sees to it. Most are public, and a call costs more than the look-up.
   if p_package ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     select package_id into v_package_id
     from playground.packages
     where package_id = p_package::uuid
-      and engine.may_use_package(p_user_id, is_private, author_user_id, organization_id);
+      and (not is_private or engine.may_use_package(p_user_id, is_private, author_user_id, organization_id));
   else
     select package_id into v_package_id
     from playground.packages
     where name = p_package
-      and engine.may_use_package(p_user_id, is_private, author_user_id, organization_id);
+      and (not is_private or engine.may_use_package(p_user_id, is_private, author_user_id, organization_id));
   end if;
   if v_package_id is null then
     perform engine.refuse('SCP01', 'There is no such package.');
