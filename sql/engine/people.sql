@@ -192,34 +192,3 @@ begin
 end $$;
 comment on function engine.rotate_refresh_token(uuid, bytea, bytea) is
   'Exchanges a refresh token for the next of its family. False when it is unknown, expired or revoked; false, and the end of its family, when it was exchanged before.';
-
-create or replace function engine.authenticate_api_key(p_user_id uuid, p_secret_hash bytea)
-returns void
-language plpgsql volatile
-as $$
-declare
-  v_now constant timestamptz := engine.now();
-  v_last_used_at timestamptz;
-begin
-  select coalesce(last_used_at, '-infinity') into v_last_used_at
-  from playground.api_keys
-  join playground.users using (user_id)
-  where user_id = p_user_id
-    and secret_hash = p_secret_hash
-    and revoked_at is null
-    and deleted_at is null;
-  if not found then
-    perform engine.refuse('SCA01', 'This API key is not valid.');
-  end if;
-
-  -- To the hour, so that a busy key is not written to at every call.
-  if v_last_used_at < date_trunc('hour', v_now, 'UTC') then
-    update playground.api_keys
-    set last_used_at = v_now
-    where user_id = p_user_id
-      and secret_hash = p_secret_hash
-      and (last_used_at is null or last_used_at < date_trunc('hour', v_now, 'UTC'));
-  end if;
-end $$;
-comment on function engine.authenticate_api_key(uuid, bytea) is
-  'SCA01 unless the sha256 is that of a live API key of this person; notes its use.';

@@ -1,0 +1,22 @@
+begin;
+\ir ../helpers.psql
+select plan(4);
+select tests.freeze('2026-11-20 12:00:00+00');
+update playground.platform_state set code_version = 'abc', heartbeat_at = null, ledger_verified_at = null, ledger_violations = 0;
+
+select is(
+  api.get_health()::jsonb - 'scheduler',
+  '{"database": true, "codeVersion": "abc", "heartbeatAt": null, "heartbeatAgeSeconds": null, "ledgerVerifiedAt": null, "ledgerViolations": 0}'::jsonb,
+  'before anything ran'
+);
+select jobs.beat() \g /dev/null
+select tests.advance('61.9 seconds');
+select is(api.get_health() ->> 'heartbeatAt', '2026-11-20T12:00:00.000000Z', 'the heartbeat is shown');
+select is(api.get_health() ->> 'heartbeatAgeSeconds', '61', 'and its age in whole seconds');
+select is(
+  api.get_health() ->> 'scheduler', exists (select from pg_extension where extname = 'pg_cron')::text,
+  'a scheduler is there when the database has pg_cron'
+);
+
+select * from finish();
+rollback;
