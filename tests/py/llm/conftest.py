@@ -1,11 +1,18 @@
 """The simulator inside the test's own event loop. Nothing here needs a database."""
 
-from collections.abc import AsyncIterator
+from asyncio import AbstractEventLoop
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
+import uvloop
 
 from gateway.llm.simulator import running
 from tests.py.llm.models import Models
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], AbstractEventLoop]]:
+    """The loop that the gateway runs on: lost connections show themselves differently there."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture
