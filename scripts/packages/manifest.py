@@ -93,8 +93,8 @@ def _check_optional(raw: dict[str, Any]) -> None:
         _plain_text(raw, field, TEXT_CHARACTERS)
     author = raw.get("author", "")
     if isinstance(author, dict):
-        for field in author:
-            _plain_text(author, field, TEXT_CHARACTERS)
+        if not all(isinstance(text, str) and len(text) <= TEXT_CHARACTERS for text in author.values()):
+            raise PackageRefused(f"{MANIFEST_NAME}: author holds something else than short strings")
     else:
         _plain_text(raw, "author", TEXT_CHARACTERS)
     tags = raw.get("tags", [])

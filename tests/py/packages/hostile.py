@@ -156,6 +156,7 @@ def fields() -> Iterator[tuple[str, bytes, str]]:
     yield "tags", with_fields(tags="a,b"), "tags is not a list"
     yield "tags of numbers", with_fields(tags=[1]), "tags holds"
     yield "author", with_fields(author=3), "author is not a string"
+    yield "author in parts", with_fields(author={"name": ["x"]}), "author holds something else"
     yield "licence", with_fields(license=["MIT"]), "license is not a string"
 
 
