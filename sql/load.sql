@@ -142,3 +142,9 @@ set code_version = :'code_version', loaded_at = engine.now()
 where code_version is distinct from :'code_version';
 
 commit;
+
+-- Apart from the load: a new partition locks the default one for a moment, the load's locks last until its end.
+set role scrip_owner;
+set lock_timeout = '2s';
+set search_path = '';
+select jobs.create_partitions() \g /dev/null

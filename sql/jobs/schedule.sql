@@ -19,6 +19,7 @@ begin
       ('process_monthly_reset', '* * * * *', 'call jobs.drain_process_monthly_reset()'),
       ('expire_rollover_credits', '* * * * *', 'call jobs.drain_expire_rollover_credits()'),
       ('verify_ledger', '*/5 * * * *', 'select jobs.verify_ledger()'),
+      ('verify_whole_ledger', '11 4 * * *', 'select jobs.verify_ledger(true)'),
       ('purge', '17 * * * *', 'call jobs.drain_purge()'),
       ('create_partitions', '23 3 * * *', 'select jobs.create_partitions()'),
       ('purge_job_runs', '41 * * * *', $job$
