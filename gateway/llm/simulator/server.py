@@ -81,7 +81,11 @@ class Simulator:
         app.router.add_post("/v1/chat/completions", chat)
         app.router.add_post("/chat/completions", chat)
         control.add_routes(app, self)
+        app.on_shutdown.append(self._let_everyone_go)
         return app
+
+    async def _let_everyone_go(self, app: web.Application) -> None:
+        self.stage.reset()
 
     def changed(self) -> None:
         for waiter in self._waiters:
@@ -295,5 +299,4 @@ async def running(
     try:
         yield simulator, f"http://{host}:{runner.addresses[0][1]}"
     finally:
-        simulator.reset()
         await runner.cleanup()
