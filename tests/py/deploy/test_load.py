@@ -117,7 +117,16 @@ def test_no_call_fails_while_code_is_loaded(fresh_database: Database) -> None:
                 calls += 1
         return calls
 
-    statements = ["select * from api.get_health()", "select * from api.list_models()", "select * from api.list_packs()"]
+    statements = [
+        "select * from api.get_health()",
+        "select * from api.list_models()",
+        """
+        select * from api.register_user(
+          p_email => gen_random_uuid() || '@scrip.example', p_username => null,
+          p_password_hash => '$argon2id$no-real-hash', p_refresh_token_hash => sha256(gen_random_uuid()::text::bytea)
+        )
+        """,
+    ]
     with ThreadPoolExecutor(len(statements)) as pool:
         callers = [pool.submit(call_until_over, statement) for statement in statements]
         try:
