@@ -33,13 +33,24 @@ from gateway.errors import (
     SESSION_NOT_FOUND,
     THROTTLED,
 )
-from gateway.keys import BACKGROUND, CODE_VERSION, DOCUMENTS, PASSWORDS, POOL, PROVIDERS, ROUTE_OF, SETTINGS
+from gateway.keys import (
+    ACCESS_TOKENS,
+    BACKGROUND,
+    CODE_VERSION,
+    DOCUMENTS,
+    PASSWORDS,
+    POOL,
+    PROVIDERS,
+    ROUTE_OF,
+    SETTINGS,
+)
 from gateway.llm.registry import Providers
 from gateway.openapi import describe
 from gateway.passwords import Passwords
 from gateway.routes import RUN_BODY, Access, Route, delete, get, post
 from gateway.rpc import rpc
 from gateway.settings import Settings
+from gateway.tokens import AccessTokens
 from gateway.version import code_version
 
 API = "/api/v1"
@@ -245,6 +256,7 @@ def make_app(
     """The application of one worker. Tests may pass collaborators of their own; it closes only what it made."""
     app = web.Application(middlewares=MIDDLEWARES)
     app[SETTINGS] = settings
+    app[ACCESS_TOKENS] = AccessTokens(settings)
     app[PASSWORDS] = Passwords()
     app[BACKGROUND] = Background()
     app[CODE_VERSION] = code_version()

@@ -15,7 +15,7 @@ from gateway.errors import (
     UNAUTHORIZED,
     Refusal,
 )
-from gateway.keys import API_KEY_HASH, PASSWORDS, POOL, SETTINGS, USER_ID
+from gateway.keys import ACCESS_TOKENS, API_KEY_HASH, PASSWORDS, POOL, SETTINGS, USER_ID
 from gateway.reading import read_body, read_id
 from gateway.routes import SMALL_BODY, Access
 from gateway.schemas import Login, NewApiKey, Refresh, Register
@@ -26,7 +26,6 @@ from gateway.tokens import (
     issue_access_token,
     make_secret,
     name_owner,
-    read_access_token,
     read_opaque,
 )
 
@@ -46,7 +45,7 @@ async def identify(request: web.Request, access: Access) -> None:
 
 async def _identify_by(request: web.Request, access: Access, token: str) -> None:
     if not token.startswith(f"{API_KEY_PREFIX}_"):
-        user_id = read_access_token(request.app[SETTINGS], token)
+        user_id = request.app[ACCESS_TOKENS].read(token)
         if user_id is None:
             raise Refusal(UNAUTHORIZED)
         request[USER_ID] = user_id

@@ -7,6 +7,7 @@ import asyncio
 import functools
 import random
 import select
+from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,6 @@ from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.pq import TransactionStatus
-from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from gateway.errors import INTERNAL_ERROR, REFUSALS, UNAVAILABLE, Refusal, refused
@@ -37,6 +37,8 @@ ROLLED_BACK = ("40", "53", "57", "55P03")
 TOO_SLOW = "57014"
 # Only names written in this code are put in; values travel apart.
 STATEMENT = "select * from api.{}({})"
+# The columns of a function never change while a gateway runs; psycopg's own named rows cost 40 µs a call.
+_row_types: dict[str, Any] = {}
 CHANCE = random.SystemRandom()
 PATIENCE_SECONDS = 1.5
 LONGEST_PAUSE_SECONDS = 0.5
@@ -151,15 +153,20 @@ def _is_worth_repeating(function: str, error: psycopg.Error) -> bool:
 async def _once(pool: AsyncConnectionPool, function: str, arguments: dict[str, Any]) -> Sequence[Row]:
     connection = await _live_connection(pool)
     try:
-        cursor = AsyncRawCursor(connection, row_factory=namedtuple_row)
+        cursor = AsyncRawCursor(connection)
         await cursor.execute(_statement(function, tuple(arguments)), tuple(arguments.values()), prepare=True)
         rows = await cursor.fetchall()
     finally:
         await pool.putconn(connection)
-    first: Row = rows[0] if rows else None
+    if not rows:
+        return rows
+    if function not in _row_types:
+        _row_types[function] = namedtuple(function, [column.name for column in cursor.description or ()])
+    named = [_row_types[function](*row) for row in rows]
+    first = named[0]
     if getattr(first, "refusal", None) is not None:
         raise refused(first.refusal, first.refusal_message, first.refusal_detail)
-    return rows
+    return named
 
 
 async def _live_connection(pool: AsyncConnectionPool) -> AsyncConnection[Any]:

@@ -8,8 +8,10 @@ from gateway.llm.registry import Providers
 from gateway.passwords import Passwords
 from gateway.routes import Handler, Route
 from gateway.settings import Settings
+from gateway.tokens import AccessTokens
 
 SETTINGS = web.AppKey("settings", Settings)
+ACCESS_TOKENS = web.AppKey("access_tokens", AccessTokens)
 POOL = web.AppKey("pool", AsyncConnectionPool)
 PROVIDERS = web.AppKey("providers", Providers)
 PASSWORDS = web.AppKey("passwords", Passwords)

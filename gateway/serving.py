@@ -13,9 +13,50 @@ from gateway.app import make_app
 from gateway.edge import Runner
 from gateway.settings import Settings
 
-BACKLOG = 1024
+# With no file left to open there is no use in trying again at once.
+PAUSE_SECONDS = 0.1
 
 log = structlog.get_logger()
+
+
+class Door:
+    """Takes connections from the shared socket, one for each turn of the event loop.
+
+    A server of the event loop's own takes all that wait, so that the first worker to wake would serve a whole burst
+    while the others idle. One a turn leaves the next to whoever has less to do.
+    """
+
+    def __init__(self, listener: socket.socket, server: web.Server) -> None:
+        self._listener = listener
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._arriving: set[asyncio.Task[object]] = set()
+        self._pause: asyncio.TimerHandle | None = None
+
+    def open(self) -> None:
+        self._loop.add_reader(self._listener, self._take_one)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._listener)
+        if self._pause is not None:
+            self._pause.cancel()
+
+    def _take_one(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            # Another worker was quicker, or the client has gone already.
+            return
+        except OSError as error:
+            log.error("cannot accept", reason=type(error).__name__, errno=error.errno)
+            self.close()
+            self._pause = self._loop.call_later(PAUSE_SECONDS, self.open)
+            return
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = self._loop.create_task(self._loop.connect_accepted_socket(self._server, connection))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
 
 
 def work(settings: Settings, listener: socket.socket, lifeline: int) -> None:
@@ -37,10 +78,14 @@ async def _serve(settings: Settings, listener: socket.socket, lifeline: int) -> 
     loop.add_reader(lifeline, orphaned)
     runner = Runner(make_app(settings), drain_seconds=settings.drain_seconds)
     await runner.setup()
+    if runner.server is None:
+        raise RuntimeError("the application has no server")
+    door = Door(listener, runner.server)
     try:
-        await web.SockSite(runner, listener, backlog=BACKLOG).start()
+        door.open()
         await told_to_end.wait()
         log.info("draining", pid=os.getpid())
     finally:
+        door.close()
         await runner.cleanup()
     log.info("drained", pid=os.getpid())

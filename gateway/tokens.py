@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jwt
 
@@ -23,6 +23,7 @@ LIFETIME_SECONDS = 15 * 60
 LEEWAY_SECONDS = 5
 REQUIRED = ["iss", "aud", "sub", "exp", "nbf", "iat", "jti"]
 LONGEST_TOKEN = 2048
+MOST_KNOWN = 4096
 
 API_KEY_PREFIX = "scrip"
 REFRESH_PREFIX = "scr_rt"
@@ -52,31 +53,44 @@ def issue_access_token(settings: Settings, user_id: str) -> str:
     return jwt.encode(claims, settings.jwt_secret, ALGORITHM)
 
 
-def read_access_token(settings: Settings, token: str) -> str | None:
-    """The user's id, or None for anything but a valid token of ours."""
-    if len(token) > LONGEST_TOKEN:
-        return None
-    for secret in (settings.jwt_secret, settings.jwt_secret_previous):
-        if secret is None:
-            continue
-        try:
-            claims = jwt.decode(
-                token,
-                secret,
-                algorithms=[ALGORITHM],
-                issuer=ISSUER,
-                audience=AUDIENCE,
-                leeway=LEEWAY_SECONDS,
-                options={"require": REQUIRED},
-            )
-        except jwt.InvalidSignatureError:
-            continue
-        except (jwt.InvalidTokenError, ValueError, RecursionError):
-            # ValueError and RecursionError: JSON inside the token that is no JSON, or is nested without end.
+class AccessTokens:
+    """Reads access tokens. A token's meaning never changes while it is valid, so whole tokens are remembered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._secrets = [secret for secret in (settings.jwt_secret, settings.jwt_secret_previous) if secret]
+        self._known: dict[str, tuple[str, int]] = {}
+
+    def read(self, token: str) -> str | None:
+        """The user's id, or None for anything but a valid token of ours."""
+        known = self._known.get(token)
+        if known is not None and time.time() < known[1]:
+            return known[0]
+        claims = self._verify(token) if len(token) <= LONGEST_TOKEN else None
+        if claims is None or not isinstance(claims["sub"], str) or not _UUID.fullmatch(claims["sub"]):
             return None
-        subject = claims["sub"]
-        return subject if isinstance(subject, str) and _UUID.fullmatch(subject) else None
-    return None
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[token] = (claims["sub"], int(claims["exp"]))
+        return claims["sub"]
+
+    def _verify(self, token: str) -> dict[str, Any] | None:
+        for secret in self._secrets:
+            try:
+                return jwt.decode(
+                    token,
+                    secret,
+                    algorithms=[ALGORITHM],
+                    issuer=ISSUER,
+                    audience=AUDIENCE,
+                    leeway=LEEWAY_SECONDS,
+                    options={"require": REQUIRED},
+                )
+            except jwt.InvalidSignatureError:
+                continue
+            except (jwt.InvalidTokenError, ValueError, RecursionError):
+                # The last two: JSON inside the token that is none, or is nested without end.
+                return None
+        return None
 
 
 def make_secret() -> tuple[str, bytes]:
