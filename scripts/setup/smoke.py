@@ -1,20 +1,18 @@
-"""scripts/smoke: does what a person does on the first day. Starts serve, pastes the printed curl, reads, presses Ctrl-C.
+"""scripts/smoke: what a person does on the first day. Starts serve, pastes the printed curl, reads, presses Ctrl-C.
 
-Everything lies in a throw-away folder; `--managed` first makes a server such as hosting companies offer (an administrator
-who is no superuser, passwords, no pg_cron) and gives its DATABASE_URL to serve.
+Everything lies in a throw-away folder; `--managed` first makes a server such as hosting companies offer (an
+administrator who is no superuser, passwords, no pg_cron) and gives its DATABASE_URL to serve.
 """
 
 import argparse
 import json
 import os
-import selectors
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,16 +68,15 @@ def smoke(folder: Path, environment: dict[str, str]) -> int:
 def printed_curl(process: subprocess.Popen[str]) -> str:
     """The line to paste, read from what serve prints. Raises SetupError when it ends without."""
     assert process.stdout is not None
-    deadline = time.monotonic() + START_SECONDS
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while selector.select(max(0.0, deadline - time.monotonic())):
-            line = process.stdout.readline()
-            if not line:
-                raise SetupError(f"serve ended with {process.wait()} before it served")
+    too_long = threading.Timer(START_SECONDS, process.terminate)
+    too_long.start()
+    try:
+        for line in process.stdout:
             if "curl " in line:
                 return line.strip()
-    raise SetupError(f"serve did not print its curl within {START_SECONDS} s")
+    finally:
+        too_long.cancel()
+    raise SetupError(f"serve ended with {process.wait()} before it served")
 
 
 def finished_run(answer: str) -> dict[str, object]:

@@ -1,0 +1,166 @@
+"""scripts/serve as a person meets it: one at a time per folder, everything ends with it, whatever dies first."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scripts.setup.paths import SCRIPTS
+from scripts.setup.testing import SETTINGS
+
+PATIENCE_SECONDS = 120
+GREETING = "Scrip serves at "
+
+
+@dataclass
+class Serving:
+    """A running scripts/serve, where it answers, and every process below it."""
+
+    process: subprocess.Popen[str]
+    address: str
+    descendants: list[int]
+
+    def send(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+def serve(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    return subprocess.Popen(
+        [SCRIPTS / "serve", "--data", folder, "--port", "0", "--workers", "1", "--no-demo", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def started(process: subprocess.Popen[str]) -> Serving:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    for line in process.stdout:
+        if line.startswith(GREETING):
+            return Serving(process, line.removeprefix(GREETING).split()[0], descendants(process.pid))
+    raise AssertionError(process.stderr.read())
+
+
+def descendants(pid: int) -> list[int]:
+    children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return children + [below for child in children for below in descendants(child)]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while left := [pid for pid in pids if is_alive(pid)]:
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def folder(reachable_folder: Path) -> Iterator[Path]:
+    """A data folder; a scripts/serve that a failed test left there is ended."""
+    yield reachable_folder
+    state = reachable_folder / "serve" / "state.json"
+    assert not state.exists(), "a scripts/serve was left running"
+
+
+def test_ctrl_c_ends_everything_and_a_second_start_finds_the_same_database(folder: Path) -> None:
+    first = started(serve(folder))
+    assert len(first.descendants) >= 4  # PostgreSQL, the simulator, the gateway and its worker
+    with urllib.request.urlopen(f"{first.address}/healthz") as reply:
+        assert reply.status == 200
+    assert first.send(signal.SIGINT) == 0
+    wait_until_gone(first.descendants)
+    control = (folder / "serve/pg/global/pg_control").stat().st_ino
+    second = started(serve(folder))
+    assert second.send(signal.SIGTERM) == 0
+    wait_until_gone(second.descendants)
+    assert (folder / "serve/pg/global/pg_control").stat().st_ino == control
+
+
+def test_a_second_serve_says_where_the_first_is(folder: Path) -> None:
+    first = started(serve(folder))
+    try:
+        second = serve(folder)
+        _, complaint = second.communicate(timeout=PATIENCE_SECONDS)
+        assert second.returncode == 1
+        assert first.address in complaint
+        assert "--data" in complaint
+    finally:
+        assert first.send(signal.SIGTERM) == 0
+
+
+def test_kill_9_of_serve_leaves_nothing_behind_and_the_next_start_works(folder: Path) -> None:
+    first = started(serve(folder))
+    first.send(signal.SIGKILL)
+    wait_until_gone(first.descendants)
+    second = started(serve(folder))
+    assert second.send(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("victim", ["gateway", "simulator", "postgres"])
+def test_when_one_dies_serve_names_it_and_ends_the_rest(folder: Path, victim: str) -> None:
+    running = started(serve(folder))
+    leaders = [
+        int(w) for w in Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
+    ]
+    by_name = {name_of(pid): pid for pid in leaders}
+    os.kill(by_name[victim], signal.SIGKILL)
+    _, complaint = running.process.communicate(timeout=PATIENCE_SECONDS)
+    assert running.process.returncode == 1
+    assert victim in complaint.lower()
+    assert "ended by itself" in complaint
+    wait_until_gone(running.descendants)
+
+
+def name_of(pid: int) -> str:
+    command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    if "gateway.llm.simulator" in command:
+        return "simulator"
+    return "gateway" if "gateway" in command else "postgres"
+
+
+def test_reset_starts_over(folder: Path) -> None:
+    first = started(serve(folder))
+    assert first.send(signal.SIGTERM) == 0
+    secret = (folder / "serve/jwt-secret").read_text()
+    (folder / "serve/pg/not-ours").write_text("")
+    second = started(serve(folder, "--reset"))
+    assert second.send(signal.SIGTERM) == 0
+    assert not (folder / "serve/pg/not-ours").exists()
+    assert (folder / "serve/jwt-secret").read_text() != secret
+
+
+def test_a_port_in_use_is_named_before_anything_starts(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = serve(folder, "--port", str(port))
+        _, complaint = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert f"port {port} is in use" in complaint
+    assert not (folder / "serve/pg").exists()
+
+
+def test_a_data_folder_inside_the_checkout_is_refused() -> None:
+    process = serve(SCRIPTS / "data")
+    _, complaint = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert "inside the checkout" in complaint
+    assert not (SCRIPTS / "data").exists()
