@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(12);
+select plan(14);
 
 create temporary view column_of as
 select
@@ -41,7 +41,7 @@ select bag_eq(
 );
 select is_empty(
   $$ select name from money_column
-     where atttypid not in ('bigint'::regtype, 'playground.usd'::regtype, 'numeric'::regtype) $$,
+     where atttypid not in ('bigint'::regtype, 'playground.credits'::regtype, 'playground.usd'::regtype, 'numeric'::regtype) $$,
   'credits and cents are bigint, dollars exact numerics'
 );
 select throws_ok(
@@ -61,6 +61,13 @@ select is_empty(
      where (column_name ~ '(_at|_until|_from|^anchor|^period_start|^period_end|_instant)$' or atttypid in ('timestamp'::regtype, 'date'::regtype))
        and atttypid <> 'timestamptz'::regtype $$,
   'times are timestamptz'
+);
+select throws_ok(
+  $$ select (-1)::playground.credits $$, '23514', null, 'nobody has fewer credits than none'
+);
+select is(
+  (select typbasetype::regtype from pg_type where oid = 'playground.credits'::regtype), 'bigint'::regtype,
+  'credits are whole'
 );
 select is_empty(
   $$ select name from column_of where attidentity <> '' $$,
