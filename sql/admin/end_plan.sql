@@ -9,6 +9,9 @@ declare
   v_ends_at timestamptz;
 begin
   perform engine.check_reason(p_reason);
+  if p_at_period_end is null then
+    perform engine.refuse('SCD02', 'Say whether the plan ends with its period or at once.');
+  end if;
   v_account := engine.touch_account_of(p_user_id);
   select * into v_subscription
   from playground.subscriptions
@@ -38,4 +41,4 @@ begin
   );
 end $$;
 comment on function admin.end_plan(uuid, boolean, text) is
-  'Ends a plan that was set by hand: at the end of its period, or at once (unused monthly credits expire now). SCD03 without a reason, SCD04 for an unknown person or one without such a plan.';
+  'Ends a plan that was set by hand: at the end of its period, or at once (unused monthly credits expire now). SCD02 when it is not said which, SCD03 without a reason, SCD04 for an unknown person or one without such a plan.';

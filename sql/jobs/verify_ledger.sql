@@ -14,14 +14,14 @@ begin
   into v_since
   from playground.platform_state;
 
-  select coalesce(jsonb_object_agg(invariant, found), '{}'), coalesce(sum((found ->> 'violations')::integer), 0)
+  select coalesce(jsonb_object_agg(invariant, summary), '{}'), coalesce(sum((summary ->> 'violations')::integer), 0)
   into v_found, v_violations
   from (
     select invariant, jsonb_build_object(
         'violations', count(*),
         'accountId', min(account_id::text),
         'detail', min(detail)
-      ) as found
+      ) as summary
     from admin.verify_ledger(v_since)
     group by invariant
   ) as violation;

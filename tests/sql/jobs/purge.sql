@@ -1,0 +1,45 @@
+begin;
+\ir ../helpers.psql
+select plan(9);
+select tests.freeze('2026-11-20 12:00:00+00');
+select tests.make_user() as ann_id \gset
+
+insert into playground.answers (user_id, operation, idempotency_key, created_at, fingerprint, state, status, body, finished_at)
+select :'ann_id', 'run', name, engine.now() - age, '', state, status, body, finished_at
+from (values
+  ('answered, old', '24 hours 3 minutes'::interval, 'answered', 200, '{}', engine.now() - '24 hours 1 second'::interval),
+  ('answered, of today', '24 hours 3 minutes', 'answered', 200, '{}', engine.now() - '23 hours 59 minutes'::interval),
+  ('free, old', '48 hours 1 second', 'free', null, null, null),
+  ('free, of yesterday', '47 hours', 'free', null, null, null),
+  ('running, old', '48 hours 1 second', 'running', null, null, null),
+  ('running', '1 minute', 'running', null, null, null)
+) as listed (name, age, state, status, body, finished_at);
+insert into playground.refresh_tokens (user_id, token_hash, family_id, issued_at, expires_at)
+values
+  (:'ann_id', sha256('old'), gen_random_uuid(), engine.now() - interval '38 days', engine.now() - interval '7 days 1 second'),
+  (:'ann_id', sha256('recent'), gen_random_uuid(), engine.now() - interval '36 days', engine.now() - interval '6 days');
+insert into playground.login_attempts values
+  ('old', engine.now() - interval '1 day 1 second', 1), ('recent', engine.now() - interval '1 hour', 1);
+insert into playground.cost_windows (user_id, kind, starts_at)
+select :'ann_id', kind, engine.now() - age::interval
+from (values ('hour', '41 days'), ('hour', '39 days'), ('day', '401 days'), ('day', '399 days'), ('month', '900 days')) as listed (kind, age);
+
+select is(jobs.purge(1), 4, 'a batch is as large as asked for, of each table');
+select is(jobs.purge(1), 2, 'the next one goes on');
+select is(jobs.purge(1), 1, 'until all is gone');
+select is(jobs.purge(), 0, 'and then there is nothing left');
+select results_eq(
+  'select idempotency_key from playground.answers order by 1',
+  $$ values ('answered, of today'), ('free, of yesterday'), ('running') $$,
+  'answers are kept for their time after the run, keys that came to nothing a day longer'
+);
+select is(count(*), 0::bigint, 'a refresh token is kept a week after its end') from playground.refresh_tokens where token_hash = sha256('old');
+select is(count(*), 2::bigint, 'younger and living ones stay') from playground.refresh_tokens;
+select results_eq('select email_hash from playground.login_attempts', $$ values ('recent'::bytea) $$, 'sign-in attempts are kept a day');
+select results_eq(
+  'select kind, engine.now() - starts_at from playground.cost_windows order by 1',
+  $$ values ('day', '399 days'::interval), ('hour', '39 days'), ('month', '900 days') $$,
+  'windows of hours are kept 40 days, of days 400, of months for ever'
+);
+select * from finish();
+rollback;
