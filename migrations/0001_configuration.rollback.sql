@@ -6,5 +6,7 @@ drop table playground.model_prices;
 drop table playground.models;
 drop table playground.platform_state;
 drop table playground.platform_settings;
+drop domain playground.tokens;
+drop domain playground.credits;
 drop domain playground.usd;
 drop schema playground;

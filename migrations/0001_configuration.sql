@@ -8,6 +8,14 @@ create domain playground.usd as numeric(20, 12)
   constraint usd_is_a_finite_amount check (value >= 0 and value < 'Infinity');
 comment on domain playground.usd is 'US dollars, exact: 12 decimals hold one token at any price per million tokens with 6 decimals. NaN and Infinity are refused.';
 
+create domain playground.credits as bigint
+  constraint credits_are_not_negative check (value >= 0);
+comment on domain playground.credits is 'Credits of a lot, a hold or a balance. A domain, not a table check: it is evaluated only where the column is written.';
+
+create domain playground.tokens as bigint
+  constraint tokens_are_not_negative check (value >= 0);
+comment on domain playground.tokens is 'Tokens of a model call.';
+
 create table playground.platform_settings (
   is_the_only_row boolean not null default true,
   signup_credits bigint not null default 5,

@@ -7,3 +7,8 @@ drop table playground.grants;
 drop table playground.subscriptions;
 drop sequence playground.grant_ids;
 drop table playground.accounts;
+drop domain playground.transaction_type;
+drop domain playground.hold_status;
+drop domain playground.grant_source;
+drop domain playground.bucket;
+drop domain playground.account_kind;

@@ -2,11 +2,24 @@
 -- The ledger: never partitioned by time, never detached. Every key begins with the account.
 -- Accounts and grants are hot: fillfactor 70 and no index on a column that a run changes, so that updates stay on their page (HOT).
 
+-- Values of one column are domains: evaluated only where that column is written. Table checks say what holds between columns.
+create domain playground.account_kind as text
+  constraint account_kind_is_known check (value in ('user', 'organization'));
+create domain playground.bucket as text
+  constraint bucket_is_known check (value in ('monthly', 'rollover', 'purchased'));
+create domain playground.grant_source as text
+  constraint grant_source_is_known check (value in ('signup', 'period', 'rollover', 'purchase', 'promo', 'gift', 'bonus', 'admin'));
+create domain playground.hold_status as text
+  constraint hold_status_is_known check (value in ('open', 'settled', 'released', 'expired'));
+create domain playground.transaction_type as text
+  constraint transaction_type_is_known check (
+    value in ('signup', 'monthly', 'purchase', 'spend', 'rollover', 'expire', 'refund', 'bonus', 'admin', 'gift'));
+
 create table playground.accounts (
   account_id uuid not null,
-  kind text not null,
+  kind playground.account_kind not null,
   last_number bigint not null default 0,
-  last_balance bigint not null default 0,
+  last_balance playground.credits not null default 0,
   last_instant timestamptz not null,
   last_effective_at timestamptz not null,
   next_due_at timestamptz not null default 'infinity',
@@ -14,9 +27,6 @@ create table playground.accounts (
   cost_budget_held_usd playground.usd not null default 0,
   created_at timestamptz not null,
   constraint accounts_pkey primary key (account_id),
-  constraint accounts_kind_is_known check (kind in ('user', 'organization')),
-  constraint accounts_balance_is_not_negative check (last_balance >= 0),
-  constraint accounts_number_is_not_negative check (last_number >= 0),
   constraint accounts_budget_covers_its_holds check (cost_budget_held_usd <= cost_budget_usd)
 ) with (fillfactor = 70);
 comment on table playground.accounts is 'Who pays. A person''s own account has the person''s id. Keeps only the tail of its own history, the next instant at which something falls due, and the bought API cost budget.';
@@ -53,12 +63,12 @@ create index subscriptions_by_period_end on playground.subscriptions (period_end
 create table playground.grants (
   account_id uuid not null,
   grant_id bigint not null default nextval('playground.grant_ids'),
-  bucket text not null,
-  source text not null,
-  granted bigint not null,
-  remaining bigint not null,
-  held bigint not null default 0,
-  suspended bigint not null default 0,
+  bucket playground.bucket not null,
+  source playground.grant_source not null,
+  granted playground.credits not null,
+  remaining playground.credits not null,
+  held playground.credits not null default 0,
+  suspended playground.credits not null default 0,
   expires_at timestamptz,
   expired_at timestamptz,
   granted_at timestamptz not null,
@@ -68,14 +78,11 @@ create table playground.grants (
   constraint grants_pkey primary key (account_id, grant_id),
   constraint grants_belong_to_an_account foreign key (account_id) references playground.accounts,
   constraint grants_belong_to_its_subscription foreign key (account_id, subscription_id) references playground.subscriptions,
-  constraint grants_bucket_is_known check (bucket in ('monthly', 'rollover', 'purchased')),
-  constraint grants_source_is_known check (source in ('signup', 'period', 'rollover', 'purchase', 'promo', 'gift', 'bonus', 'admin')),
-  constraint grants_source_fits_the_bucket check (
-    case bucket when 'monthly' then source = 'period' when 'rollover' then source = 'rollover' else source not in ('period', 'rollover') end),
-  constraint grants_plan_credits_expire check (bucket = 'purchased' or (expires_at is not null and subscription_id is not null)),
-  constraint grants_held_is_covered check (0 <= held and held <= remaining and remaining <= granted),
-  constraint grants_suspended_is_covered check (0 <= suspended and suspended <= remaining),
-  constraint grants_amount_is_positive check (granted > 0)
+  constraint grants_bucket_fits_source_and_expiry check (
+    bucket = 'purchased' and source not in ('period', 'rollover')
+    or expires_at is not null and subscription_id is not null and source = case bucket when 'monthly' then 'period' else 'rollover' end),
+  constraint grants_held_is_covered check (held <= remaining and remaining <= granted),
+  constraint grants_suspended_is_covered check (suspended <= remaining)
 ) with (fillfactor = 70);
 comment on table playground.grants is 'Lots of credits. remaining includes held and suspended ones. expired_at: when the expiry was posted; what a hold gives back afterwards expires at once.';
 comment on column playground.grants.last_number is 'The transaction that last changed remaining.';
@@ -100,9 +107,9 @@ create table playground.holds (
   account_id uuid not null,
   hold_id uuid not null,
   user_id uuid not null,
-  status text not null,
-  credits bigint not null,
-  charged bigint,
+  status playground.hold_status not null,
+  credits playground.credits not null,
+  charged playground.credits,
   spend_number bigint,
   outcome text,
   tier text not null,
@@ -126,23 +133,18 @@ create table playground.holds (
   closed_at timestamptz,
   constraint holds_pkey primary key (account_id, hold_id),
   constraint holds_belong_to_an_account foreign key (account_id) references playground.accounts,
-  constraint holds_keep_their_price foreign key (model, price_effective_from) references playground.model_prices,
-  constraint holds_status_is_known check (status in ('open', 'settled', 'released', 'expired')),
-  constraint holds_credits_are_positive check (credits > 0),
   constraint holds_charge_comes_with_settlement check ((charged is not null) = (status = 'settled')),
-  constraint holds_charge_is_covered check (charged between 0 and credits),
-  constraint holds_charge_is_a_transaction check ((coalesce(charged, 0) > 0) = (spend_number is not null)),
-  constraint holds_end_once check ((status = 'open') = (closed_at is null) and (status = 'open') = (outcome is null)),
-  constraint holds_expire_after_they_begin check (expires_at > reserved_at)
+  constraint holds_charge_is_covered check (charged <= credits),
+  constraint holds_end_once check ((status = 'open') = (closed_at is null))
 );
-comment on table playground.holds is 'Credits and API cost reserved for one run, with everything its price depends on. user_id acts, account_id pays.';
+comment on table playground.holds is 'Credits and API cost reserved for one run, with everything its price depends on. user_id acts, account_id pays. No foreign key to model_prices: each run would lock that one row (its price is append-only instead).';
 create index holds_open on playground.holds (account_id, expires_at) where status = 'open';
 
 create table playground.hold_parts (
   account_id uuid not null,
   hold_id uuid not null,
   grant_id bigint not null,
-  credits bigint not null,
+  credits playground.credits not null,
   constraint hold_parts_pkey primary key (account_id, hold_id, grant_id),
   constraint hold_parts_belong_to_a_hold foreign key (account_id, hold_id) references playground.holds,
   constraint hold_parts_come_from_a_grant foreign key (account_id, grant_id) references playground.grants,
@@ -153,9 +155,9 @@ comment on table playground.hold_parts is 'Which grants a hold took its credits 
 create table playground.transactions (
   account_id uuid not null,
   number bigint not null,
-  type text not null,
+  type playground.transaction_type not null,
   amount bigint not null,
-  balance_after bigint not null,
+  balance_after playground.credits not null,
   description text not null,
   metadata jsonb,
   user_id uuid,
@@ -166,10 +168,6 @@ create table playground.transactions (
   effective_at timestamptz not null,
   constraint transactions_pkey primary key (account_id, number),
   constraint transactions_belong_to_an_account foreign key (account_id) references playground.accounts,
-  constraint transactions_type_is_known check (
-    type in ('signup', 'monthly', 'purchase', 'spend', 'rollover', 'expire', 'refund', 'bonus', 'admin', 'gift')),
-  constraint transactions_number_counts_from_one check (number > 0),
-  constraint transactions_balance_is_not_negative check (balance_after >= 0),
   constraint transactions_rollover_moves_only check ((type = 'rollover') = (amount = 0)),
   constraint transactions_spend_takes check (type not in ('spend', 'expire') or amount < 0)
 );

@@ -6,3 +6,7 @@ drop table playground.messages;
 drop table playground.sessions;
 drop table playground.cost_windows;
 drop table playground.usage;
+drop domain playground.message_role;
+drop domain playground.window_kind;
+drop domain playground.usage_source;
+drop domain playground.usage_outcome;

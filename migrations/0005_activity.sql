@@ -2,6 +2,16 @@
 -- What happened. Partitioned by month on a time that the key contains, with a default partition so that nothing is
 -- ever lost when no partition was made ahead (jobs.create_partitions makes them).
 
+create domain playground.usage_outcome as text
+  constraint usage_outcome_is_known check (value in (
+    'completed', 'client_gone', 'provider_refused', 'provider_timed_out', 'provider_empty', 'provider_broke', 'abandoned', 'late'));
+create domain playground.usage_source as text
+  constraint usage_source_is_known check (value in ('reported', 'estimated'));
+create domain playground.window_kind as text
+  constraint window_kind_is_known check (value in ('hour', 'day', 'month'));
+create domain playground.message_role as text
+  constraint message_role_is_known check (value in ('user', 'assistant'));
+
 create table playground.usage (
   account_id uuid not null,
   reserved_at timestamptz not null,
@@ -14,29 +24,23 @@ create table playground.usage (
   answered_model text,
   is_answered_model_unknown boolean not null default false,
   tier text not null,
-  outcome text not null,
-  usage_source text not null,
+  outcome playground.usage_outcome not null,
+  usage_source playground.usage_source not null,
   is_comparison boolean not null,
   is_simulated boolean not null,
-  input_tokens bigint not null,
-  output_tokens bigint not null,
-  cache_read_tokens bigint not null,
-  cache_write_tokens bigint not null,
+  input_tokens playground.tokens not null,
+  output_tokens playground.tokens not null,
+  cache_read_tokens playground.tokens not null,
+  cache_write_tokens playground.tokens not null,
   input_tokens_estimated integer not null,
-  tokens_beyond_hold bigint not null default 0,
-  credits bigint not null,
+  tokens_beyond_hold playground.tokens not null default 0,
+  credits playground.credits not null,
   cost_usd playground.usd not null,
   budget_usd playground.usd not null,
   stop_reason text,
   duration_ms integer,
   recorded_at timestamptz not null,
   constraint usage_pkey primary key (account_id, reserved_at, hold_id),
-  constraint usage_outcome_is_known check (outcome in (
-    'completed', 'client_gone', 'provider_refused', 'provider_timed_out', 'provider_empty', 'provider_broke', 'abandoned', 'late')),
-  constraint usage_source_is_known check (usage_source in ('reported', 'estimated')),
-  constraint usage_tokens_are_not_negative check (
-    input_tokens >= 0 and output_tokens >= 0 and cache_read_tokens >= 0 and cache_write_tokens >= 0 and tokens_beyond_hold >= 0),
-  constraint usage_credits_are_not_negative check (credits >= 0),
   constraint usage_budget_is_part_of_the_cost check (budget_usd <= cost_usd)
 ) partition by range (reserved_at);
 comment on table playground.usage is 'One model call each: tokens by class, API cost in US dollars, credits charged. input_tokens excludes cached ones. Belongs to the windows of reserved_at. Corrected only from abandoned to late.';
@@ -46,13 +50,12 @@ create table playground.usage_default partition of playground.usage default;
 
 create table playground.cost_windows (
   user_id uuid not null,
-  kind text not null,
+  kind playground.window_kind not null,
   starts_at timestamptz not null,
   cost_usd playground.usd not null default 0,
   open_usd playground.usd not null default 0,
   runs integer not null default 0,
-  constraint cost_windows_pkey primary key (user_id, kind, starts_at),
-  constraint cost_windows_kind_is_known check (kind in ('hour', 'day', 'month')),
+  constraint cost_windows_pkey primary key (user_id, starts_at, kind),
   constraint cost_windows_runs_is_not_negative check (runs >= 0)
 ) with (fillfactor = 70);
 comment on table playground.cost_windows is 'API cost of a person by UTC hour, day and calendar month: final cost, cost held by open runs, runs counted. Computed from the clock; nothing is ever reset.';
@@ -65,12 +68,11 @@ create table playground.sessions (
   model text not null,
   messages integer not null default 0,
   runs integer not null default 0,
-  credits_spent bigint not null default 0,
+  credits_spent playground.credits not null default 0,
   history_octets bigint not null default 0,
   created_at timestamptz not null,
   last_run_at timestamptz not null,
-  constraint sessions_pkey primary key (user_id, session_id),
-  constraint sessions_credits_are_not_negative check (credits_spent >= 0)
+  constraint sessions_pkey primary key (user_id, session_id)
 ) with (fillfactor = 70);
 comment on table playground.sessions is 'Conversations of a person. history_octets: octets of the exchanges that a next run sends to the model.';
 
@@ -80,12 +82,11 @@ create table playground.messages (
   number integer not null,
   created_at timestamptz not null,
   hold_id uuid not null,
-  role text not null,
+  role playground.message_role not null,
   content text not null,
   is_complete boolean not null,
   is_in_history boolean not null,
-  constraint messages_pkey primary key (user_id, session_id, number, created_at),
-  constraint messages_role_is_known check (role in ('user', 'assistant'))
+  constraint messages_pkey primary key (user_id, session_id, number, created_at)
 ) partition by range (created_at);
 comment on table playground.messages is 'What was said, one row a message, numbered per session. is_in_history: sent to the model with the next run (an exchange with an empty answer is not).';
 create table playground.messages_default partition of playground.messages default;

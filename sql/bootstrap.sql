@@ -53,14 +53,11 @@ begin
     where member = 'scrip_owner'
        or not (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
   loop
-    -- pg_has_role() is no help here: it answers true for every role when asked about a superuser.
-    continue when v_grant.granted = v_grant.member or exists (
-      select
-      from pg_catalog.pg_auth_members
-      where roleid = v_grant.granted::regrole
-        and member = v_grant.member::regrole
-        and (admin_option or not v_grant.is_admin)
-    );
+    -- Who creates a role in PostgreSQL 16 may grant it, but not act as it: usage is what is asked for.
+    continue when v_grant.granted = v_grant.member
+      or pg_catalog.pg_has_role(
+        v_grant.member, v_grant.granted, case when v_grant.is_admin then 'usage with admin option' else 'usage' end
+      );
     execute format('grant %I to %I', v_grant.granted, v_grant.member)
       || case when v_grant.is_admin then ' with admin option' else '' end;
   end loop;
@@ -83,6 +80,8 @@ begin
       ('scrip_owner', 'lock_timeout', '2s'),
       ('scrip_owner', 'idle_in_transaction_session_timeout', '5min'),
       ('scrip_owner', 'timezone', 'UTC'),
+      -- Every statement of the doors is a look-up by key: planning it anew with each value tells nothing.
+      ('scrip_gateway', 'plan_cache_mode', 'force_generic_plan'),
       ('scrip_gateway', 'statement_timeout', '10s'),
       ('scrip_gateway', 'lock_timeout', '5s'),
       ('scrip_gateway', 'idle_in_transaction_session_timeout', '5s'),

@@ -12,6 +12,7 @@ declare
   v_schemas constant regnamespace[] := array['engine', 'api', 'jobs', 'admin', 'analytics']::regnamespace[];
   v_views text;
   v_routines text;
+  v_guard record;
 begin
   select string_agg(view.oid::regclass::text, ', ')
   into v_views
@@ -41,6 +42,17 @@ begin
     raise warning 'sweep: dropping views without a file: %', v_views;
     execute 'drop view ' || v_views;
   end if;
+  for v_guard in
+    select trigger.tgname as name, trigger.tgrelid::regclass as table_name
+    from pg_catalog.pg_trigger as trigger
+    join pg_catalog.pg_proc as routine on routine.oid = trigger.tgfoid
+    where routine.pronamespace = any (v_schemas)
+      and pg_catalog.age(routine.xmin) > v_load_age
+      and trigger.tgparentid = 0
+  loop
+    raise warning 'sweep: dropping trigger % of %, whose function has no file', v_guard.name, v_guard.table_name;
+    execute format('drop trigger %I on %s', v_guard.name, v_guard.table_name);
+  end loop;
   if v_routines is not null then
     raise warning 'sweep: dropping routines without a file: %', v_routines;
     execute 'drop routine ' || v_routines;

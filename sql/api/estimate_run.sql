@@ -19,7 +19,9 @@ declare
   v_size record;
   v_highest bigint;
 begin
-  perform engine.check_run_request(p_user_input, p_custom_prompt, null, null);
+  if not engine.is_run_request(p_user_input, p_custom_prompt, null, null) then
+    perform engine.refuse_run_request(p_user_input, p_custom_prompt, null);
+  end if;
   v_account := engine.touch_user(p_user_id);
   v_run := engine.measure_run(
     p_user_id, p_package, p_package_version, p_user_input, p_model, p_session_id, p_use_no_prompt, p_custom_prompt, v_account.last_instant);
@@ -37,7 +39,7 @@ begin
     'estimatedCredits', least(v_highest, engine.credits_for(
       v_run.input_tokens + greatest(v_run.min_output_tokens, v_run.typical_output_tokens), v_run.multiplier, v_run.tokens_per_credit)),
     'maxCredits', v_highest,
-    'canAfford', v_size.credits is not null and not (v_limits.runs_exceeded and v_limits.is_binding) and not engine.is_throttled(p_user_id, v_account.last_instant),
+    'canAfford', v_size.credits is not null and not (v_limits.runs_exceeded and v_limits.is_binding) and not v_limits.is_throttled,
     'balance', v_account.last_balance,
     'model', v_run.model);
 end $$;

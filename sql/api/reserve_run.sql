@@ -29,7 +29,9 @@ declare
   v_size record;
   v_fingerprint bytea;
 begin
-  perform engine.check_run_request(p_user_input, p_custom_prompt, p_temperature, p_idempotency_key);
+  if not engine.is_run_request(p_user_input, p_custom_prompt, p_temperature, p_idempotency_key) then
+    perform engine.refuse_run_request(p_user_input, p_custom_prompt, p_temperature);
+  end if;
   v_account := engine.touch_user(p_user_id);
   v_instant := v_account.last_instant;
   if p_api_key_hash is not null then
@@ -52,14 +54,14 @@ begin
   v_run := engine.measure_run(
     p_user_id, p_package, p_package_version, p_user_input, p_model, p_session_id, p_use_no_prompt, p_custom_prompt, v_instant);
 
-  if engine.is_throttled(p_user_id, v_instant) then
+  v_credits := engine.spendable(v_account.account_id, v_instant);
+  v_limits := engine.check_limits(p_user_id, v_instant, v_credits.has_paid_credits);
+  if v_limits.is_throttled then
     select * into refusal, refusal_message, refusal_detail from engine.throttle_refusal(p_user_id, v_instant);
     return next;
     return;
   end if;
 
-  v_credits := engine.spendable(v_account.account_id, v_instant);
-  v_limits := engine.check_limits(p_user_id, v_instant, v_credits.has_paid_credits);
   v_size := engine.size_run(
     v_credits.available, v_run.multiplier, v_run.tokens_per_credit, v_run.input_tokens, v_run.max_output_tokens, v_run.min_output_tokens,
     v_run.input_price, v_run.output_price,
@@ -78,7 +80,7 @@ begin
     hold_id := gen_random_uuid();
     session_id := coalesce(p_session_id, gen_random_uuid());
     perform engine.place_hold(
-      v_account.account_id, hold_id, p_user_id, v_instant, v_run, v_size.credits, v_size.output_cap::integer, v_limits.tier,
+      v_account.account_id, hold_id, p_user_id, v_instant, v_run, v_credits, v_size.credits, v_size.output_cap::integer, v_limits.tier,
       case when v_limits.is_binding then least(v_limits.room_usd, v_size.highest_cost_usd) else v_size.highest_cost_usd end, v_size.highest_cost_usd,
       session_id, p_session_id is null, coalesce(p_use_no_prompt, false), p_custom_prompt is not null, p_idempotency_key, v_fingerprint);
     model := v_run.model;

@@ -40,12 +40,21 @@ returns playground.accounts
 language plpgsql volatile
 as $$
 declare
-  v_account_id uuid := (select account_id from playground.users where user_id = p_user_id and deleted_at is null);
+  v_account playground.accounts;
 begin
-  if v_account_id is null then
+  select a.* into v_account
+  from playground.users u
+  join playground.accounts a using (account_id)
+  where u.user_id = p_user_id and u.deleted_at is null
+  for no key update of a;
+  if not found then
     perform engine.refuse('SCA02', 'This user does not exist.');
   end if;
-  return engine.touch_account(v_account_id);
+  v_account.last_instant := greatest(engine.now(), v_account.last_instant);
+  if v_account.next_due_at <= v_account.last_instant then
+    return engine.touch_account(v_account.account_id);
+  end if;
+  return v_account;
 end $$;
 comment on function engine.touch_user(uuid) is 'engine.touch_account for the account that pays for this person. SCA02 when the person is unknown or deleted.';
 

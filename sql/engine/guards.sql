@@ -58,18 +58,14 @@ returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
-declare
-  v_parts bigint;
-  v_untold bigint;
 begin
-  select sum(p.amount), count(*) filter (where g.last_number < p.number)
-  into v_parts, v_untold
-  from playground.transaction_parts p
-  join playground.grants g using (account_id, grant_id)
-  where p.account_id = new.account_id and p.number = new.number;
-
-  if v_parts is distinct from new.amount or v_untold > 0 or not exists (
-    select from playground.accounts where account_id = new.account_id and last_number >= new.number)
+  if not exists (
+    select
+    from playground.transaction_parts p
+    join playground.grants g using (account_id, grant_id)
+    join playground.accounts a using (account_id)
+    where p.account_id = new.account_id and p.number = new.number
+    having sum(p.amount) = new.amount and min(g.last_number) >= new.number and min(a.last_number) >= new.number)
   then
     raise exception using
       errcode = 'SCL01',

@@ -1,72 +1,95 @@
 -- A hold: made by reserve, ended once, by settle, release or its own expiry.
 
-create or replace function engine.take_credits(p_account_id uuid, p_hold_id uuid, p_credits bigint, p_instant timestamptz)
+create or replace function engine.place_hold(
+  p_account_id uuid, p_hold_id uuid, p_user_id uuid, p_instant timestamptz, p_run record, p_spendable record,
+  p_credits bigint, p_output_cap integer, p_tier text, p_cost_held_usd numeric, p_highest_cost_usd numeric,
+  p_session_id uuid, p_is_new_session boolean, p_is_comparison boolean, p_is_custom_prompt boolean, p_idempotency_key text, p_fingerprint bytea)
 returns void
 language plpgsql volatile
 as $$
+declare
+  v_expires_at timestamptz := p_instant + p_run.hold_lifetime;
+  v_budget_held_usd numeric := p_highest_cost_usd - p_cost_held_usd;
+  v_left bigint := p_credits;
+  v_part bigint;
 begin
-  with open_grant as (
-    select grant_id, free, sum(free) over burn_order - free as before
-    from (
-      select grant_id, bucket, expires_at, granted_at, remaining - held - suspended as free
-      from playground.grants
-      where account_id = p_account_id and remaining - held - suspended > 0 and expired_at is null and (expires_at > p_instant or expires_at is null)
-    ) as available
-    window burn_order as (order by engine.burn_rank(bucket), expires_at nulls last, granted_at, grant_id)
-  ), part as (
+  perform engine.count_run(p_user_id, p_instant, p_cost_held_usd);
+  insert into playground.holds (
+    account_id, hold_id, user_id, status, credits, tier, model, price_effective_from, multiplier, tokens_per_credit,
+    input_tokens_estimated, max_output_tokens, cost_held_usd, budget_held_usd, package_id, package_version, is_comparison, is_custom_prompt,
+    session_id, is_new_session, idempotency_key, reserved_at, expires_at)
+  values (
+    p_account_id, p_hold_id, p_user_id, 'open', p_credits, p_tier, p_run.model, p_run.price_effective_from, p_run.multiplier, p_run.tokens_per_credit,
+    p_run.input_tokens, p_output_cap, p_cost_held_usd, v_budget_held_usd, p_run.package_id, p_run.package_version, p_is_comparison, p_is_custom_prompt,
+    p_session_id, p_is_new_session, p_idempotency_key, p_instant, v_expires_at);
+
+  for v_i in 1 .. cardinality(p_spendable.grant_ids) loop
+    v_part := least(v_left, p_spendable.free[v_i]);
+    continue when v_part <= 0;
     insert into playground.hold_parts (account_id, hold_id, grant_id, credits)
-    select p_account_id, p_hold_id, grant_id, least(free, p_credits - before)
-    from open_grant
-    where before < p_credits
-    returning grant_id, credits
-  )
-  update playground.grants g
-  set held = g.held + part.credits
-  from part
-  where g.account_id = p_account_id and g.grant_id = part.grant_id;
+    values (p_account_id, p_hold_id, p_spendable.grant_ids[v_i], v_part);
+    update playground.grants
+    set held = held + v_part
+    where account_id = p_account_id and grant_id = p_spendable.grant_ids[v_i];
+    v_left := v_left - v_part;
+    exit when v_left = 0;
+  end loop;
+
+  if p_idempotency_key is not null then
+    insert into playground.answers (user_id, operation, idempotency_key, created_at, hold_id, fingerprint, state)
+    values (p_user_id, 'run', p_idempotency_key, p_instant, p_hold_id, p_fingerprint, 'running');
+  end if;
+  update playground.accounts
+  set last_instant = p_instant, next_due_at = least(next_due_at, v_expires_at), cost_budget_held_usd = cost_budget_held_usd + v_budget_held_usd
+  where account_id = p_account_id;
 end $$;
-comment on function engine.take_credits(uuid, uuid, bigint, timestamptz) is
-  'Holds credits of the account''s grants in burn order: monthly, rollover, purchased; soonest expiry, then oldest. The caller locked the account and saw that they suffice.';
+comment on function engine.place_hold(uuid, uuid, uuid, timestamptz, record, record, bigint, integer, text, numeric, numeric, uuid, boolean, boolean, boolean, text, bytea) is
+  'Makes the hold of a run (p_run: engine.measure_run, p_spendable: engine.spendable): credits from the grants in burn order, cost (US dollars) in the windows and in the bought cost budget. The account is locked by the caller, who saw that they suffice.';
 
 create or replace function engine.return_credits(
   p_account_id uuid, p_hold_id uuid, p_charge bigint, p_instant timestamptz, p_effective_at timestamptz,
-  p_user_id uuid, p_session_id uuid, p_description text, p_metadata jsonb,
+  p_user_id uuid, p_session_id uuid, p_description text,
   out number bigint, out balance_after bigint)
 language plpgsql volatile
 as $$
 declare
   v_grant_ids bigint[];
-  v_taken bigint[];
   v_held bigint[];
+  v_amounts bigint[];
+  v_left bigint := p_charge;
+  v_line record;
   v_has_expired_rest boolean;
   v_grant_id bigint;
 begin
-  select array_agg(grant_id), array_agg(-least(credits, greatest(0, p_charge - before))), array_agg(credits)
-  into v_grant_ids, v_taken, v_held
+  select array_agg(grant_id), array_agg(credits)
+  into v_grant_ids, v_held
   from (
-    select grant_id, p.credits,
-      sum(p.credits) over (order by engine.burn_rank(bucket), expires_at nulls last, granted_at, grant_id) - p.credits as before
+    select p.grant_id, p.credits
     from playground.hold_parts p
     join playground.grants g using (account_id, grant_id)
     where p.account_id = p_account_id and p.hold_id = p_hold_id
+    order by engine.burn_rank(bucket), expires_at nulls last, granted_at, grant_id
   ) as part;
 
   if p_charge > 0 then
-    select t.number, t.balance_after, t.has_expired_rest into number, balance_after, v_has_expired_rest
-    from engine.post_transaction(
-      p_account_id, p_instant, p_effective_at, 'spend', p_description, v_grant_ids, v_taken, v_held,
-      p_user_id, p_hold_id, p_session_id, null, p_metadata) as t;
+    for v_i in 1 .. cardinality(v_held) loop
+      v_amounts[v_i] := -least(v_left, v_held[v_i]);
+      v_left := v_left + v_amounts[v_i];
+    end loop;
+    v_line := engine.post_transaction(
+      p_account_id, p_instant, p_effective_at, 'spend', p_description, v_grant_ids, v_amounts, v_held,
+      p_user_id, p_hold_id, p_session_id);
+    number := v_line.number;
+    balance_after := v_line.balance_after;
+    v_has_expired_rest := v_line.has_expired_rest;
   else
-    with returned as (
-      update playground.grants g
-      set held = g.held - p.credits
-      from unnest(v_grant_ids, v_held) as p (grant_id, credits)
-      where g.account_id = p_account_id and g.grant_id = p.grant_id
-      returning g.expired_at is not null and g.remaining > g.held as has_expired_rest
-    ), tail as (
-      update playground.accounts set last_instant = p_instant where account_id = p_account_id returning last_balance
-    )
-    select bool_or(returned.has_expired_rest), (select last_balance from tail) into v_has_expired_rest, balance_after from returned;
+    for v_i in 1 .. cardinality(v_held) loop
+      update playground.grants
+      set held = held - v_held[v_i]
+      where account_id = p_account_id and grant_id = v_grant_ids[v_i]
+      returning coalesce(v_has_expired_rest, false) or (expired_at is not null and remaining > held) into strict v_has_expired_rest;
+    end loop;
+    update playground.accounts set last_instant = p_instant where account_id = p_account_id returning last_balance into strict balance_after;
   end if;
 
   if v_has_expired_rest then
@@ -80,7 +103,7 @@ begin
     end loop;
   end if;
 end $$;
-comment on function engine.return_credits(uuid, uuid, bigint, timestamptz, timestamptz, uuid, uuid, text, jsonb) is
+comment on function engine.return_credits(uuid, uuid, bigint, timestamptz, timestamptz, uuid, uuid, text) is
   'Ends the credit side of a hold: p_charge credits are spent in burn order, the rest goes back to the grants it came from, and expires at once where those have expired.';
 
 create or replace function engine.expire_hold(p_account_id uuid, p_hold_id uuid, p_instant timestamptz, p_effective_at timestamptz)

@@ -22,11 +22,16 @@ language plpgsql volatile
 as $$
 #variable_conflict use_column
 declare
+  v_amount bigint := 0;
   v_effective_at timestamptz;
 begin
+  for v_i in 1 .. cardinality(p_amounts) loop
+    v_amount := v_amount + p_amounts[v_i];
+  end loop;
+
   update playground.accounts
   set last_number = last_number + 1,
-    last_balance = last_balance + (select sum(amount) from unnest(p_amounts) as amount),
+    last_balance = last_balance + v_amount,
     last_instant = p_instant,
     last_effective_at = greatest(last_effective_at, p_effective_at)
   where account_id = p_account_id
@@ -36,16 +41,15 @@ begin
     account_id, number, type, amount, balance_after, description, metadata,
     user_id, hold_id, session_id, purchase_id, posted_at, effective_at)
   values (
-    p_account_id, post_transaction.number, p_type, (select sum(amount) from unnest(p_amounts) as amount), post_transaction.balance_after,
-    p_description, p_metadata, p_user_id, p_hold_id, p_session_id, p_purchase_id, p_instant, v_effective_at);
-
-  insert into playground.transaction_parts (account_id, number, grant_id, amount)
-  select p_account_id, post_transaction.number, grant_id, amount
-  from unnest(p_grant_ids, p_amounts) as part (grant_id, amount)
-  where amount <> 0;
+    p_account_id, post_transaction.number, p_type, v_amount, post_transaction.balance_after, p_description, p_metadata,
+    p_user_id, p_hold_id, p_session_id, p_purchase_id, p_instant, v_effective_at);
 
   has_expired_rest := false;
   for v_i in 1 .. cardinality(p_grant_ids) loop
+    if p_amounts[v_i] <> 0 then
+      insert into playground.transaction_parts (account_id, number, grant_id, amount)
+      values (p_account_id, post_transaction.number, p_grant_ids[v_i], p_amounts[v_i]);
+    end if;
     update playground.grants
     set remaining = remaining + p_amounts[v_i],
       held = held - coalesce(p_returned[v_i], 0),

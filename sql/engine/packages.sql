@@ -96,28 +96,24 @@ end $$;
 comment on function engine.find_package(uuid, text) is
   'The id of a package told by id or name. SCP01 when there is none that this person may use.';
 
-create or replace function engine.find_package_version(p_user_id uuid, p_package text, p_version text)
-returns table (package_id uuid, version text, prompt text, prompt_octets integer)
+create or replace function engine.find_package_version(
+  p_user_id uuid, p_package text, p_version text,
+  out package_id uuid, out version text, out prompt text, out prompt_octets integer)
 language plpgsql stable
 as $$
-#variable_conflict use_column
-declare
-  v_package_id constant uuid := engine.find_package(p_user_id, p_package);
 begin
+  package_id := engine.find_package(p_user_id, p_package);
   if p_version is null then
     -- The newest release; only where nothing was released yet, the newest pre-release.
-    return query
-    select package_id, version, prompt, prompt_octets
-    from playground.package_versions
-    where package_id = v_package_id
-    order by is_prerelease, version_order desc, version collate "C" desc
+    select v.version, v.prompt, v.prompt_octets into version, prompt, prompt_octets
+    from playground.package_versions v
+    where v.package_id = find_package_version.package_id
+    order by v.is_prerelease, v.version_order desc, v.version collate "C" desc
     limit 1;
   else
-    return query
-    select package_id, version, prompt, prompt_octets
-    from playground.package_versions
-    where package_id = v_package_id
-      and version = p_version;
+    select v.version, v.prompt, v.prompt_octets into version, prompt, prompt_octets
+    from playground.package_versions v
+    where v.package_id = find_package_version.package_id and v.version = p_version;
   end if;
   if not found then
     perform engine.refuse('SCP01', 'This package has no such version.');

@@ -16,15 +16,17 @@ declare
   v_max_input_tokens integer;
   v_custom_multiplier numeric;
   v_is_enabled boolean;
+  v_octets_per_token numeric;
+  v_factor numeric;
 begin
   select v.package_id, v.version, v.prompt, v.prompt_octets into package_id, package_version, prompt, v_prompt_octets
   from engine.find_package_version(p_user_id, p_package, p_package_version) as v;
 
   select s.tokens_per_credit, s.min_output_tokens, s.hold_lifetime, s.hold_margin, s.max_input_tokens, s.custom_prompt_multiplier,
-    m.model, m.provider, m.provider_model, m.multiplier, m.max_output_tokens, m.typical_output_tokens, m.is_enabled,
+    s.octets_per_token, s.token_estimate_factor, m.model, m.provider, m.provider_model, m.multiplier, m.max_output_tokens, m.typical_output_tokens, m.is_enabled,
     p.effective_from, greatest(p.input_usd_per_million, p.cache_write_usd_per_million), p.output_usd_per_million
   into tokens_per_credit, min_output_tokens, hold_lifetime, hold_margin, v_max_input_tokens, v_custom_multiplier,
-    model, provider, provider_model, multiplier, max_output_tokens, typical_output_tokens, v_is_enabled,
+    v_octets_per_token, v_factor, model, provider, provider_model, multiplier, max_output_tokens, typical_output_tokens, v_is_enabled,
     price_effective_from, input_price, output_price
   from playground.platform_settings s
   left join playground.models m on m.model = coalesce(p_model, s.default_model)
@@ -48,7 +50,8 @@ begin
     prompt := null;
     v_prompt_octets := 0;
   end if;
-  input_tokens := engine.estimate_tokens(v_prompt_octets + coalesce(v_history_octets, 0) + octet_length(p_user_input));
+  input_tokens := engine.tokens_of(
+    v_prompt_octets + coalesce(v_history_octets, 0) + octet_length(p_user_input), v_octets_per_token, v_factor);
   if input_tokens > v_max_input_tokens then
     perform engine.refuse('SCR01', 'Prompt, conversation and input are too long together.',
       json_build_object('estimatedTokens', input_tokens, 'maxTokens', v_max_input_tokens));
@@ -58,16 +61,22 @@ comment on function engine.measure_run(uuid, text, text, text, text, uuid, boole
   'What would be sent and at which price: prompt, history, estimated input tokens, model and price row (US dollars per million tokens; input_price is the dearer of input and cache write). SCP01, SCM01, SCM02, SCS01, SCR01.';
 
 create or replace function engine.spendable(
-  p_account_id uuid, p_instant timestamptz, out available bigint, out has_paid_credits boolean)
+  p_account_id uuid, p_instant timestamptz,
+  out available bigint, out has_paid_credits boolean, out grant_ids bigint[], out free bigint[])
 language plpgsql stable
 as $$
 begin
-  select coalesce(sum(greatest(0, remaining - held - suspended)), 0), coalesce(bool_or(source = 'purchase' and remaining > 0), false)
-  into available, has_paid_credits
-  from playground.grants
-  where account_id = p_account_id and expired_at is null and (expires_at > p_instant or expires_at is null);
+  select coalesce(sum(greatest(0, g.free)), 0), coalesce(bool_or(g.source = 'purchase'), false), array_agg(g.grant_id), array_agg(g.free)
+  into available, has_paid_credits, grant_ids, free
+  from (
+    select grant_id, source, remaining - held - suspended as free
+    from playground.grants
+    where account_id = p_account_id and remaining > 0 and expired_at is null and (expires_at > p_instant or expires_at is null)
+    order by engine.burn_rank(bucket), expires_at nulls last, granted_at, grant_id
+  ) as g;
 end $$;
-comment on function engine.spendable(uuid, timestamptz) is 'Credits a new run may use (neither held, suspended nor expired), and whether unspent bought ones remain.';
+comment on function engine.spendable(uuid, timestamptz) is
+  'Credits a new run may use (neither held, suspended nor expired), their grants in burn order (monthly, rollover, purchased; soonest expiry, then oldest), and whether unspent bought ones remain.';
 
 create or replace function engine.size_run(
   p_available bigint, p_multiplier numeric, p_tokens_per_credit integer, p_input_tokens bigint, p_max_output_tokens integer,

@@ -1,15 +1,5 @@
 -- Refusals of a run that are returned, not raised: what catch-up, alerts and counters wrote must stay.
 
-create or replace function engine.is_throttled(p_user_id uuid, p_instant timestamptz)
-returns boolean
-language plpgsql stable
-as $$
-begin
-  return (
-    select throttled_at is not null and (throttled_until is null or throttled_until > p_instant) from playground.users where user_id = p_user_id);
-end $$;
-comment on function engine.is_throttled(uuid, timestamptz) is 'Whether an operator throttles this person at an instant.';
-
 create or replace function engine.throttle_refusal(
   p_user_id uuid, p_instant timestamptz,
   out refusal text, out refusal_message text, out refusal_detail json)

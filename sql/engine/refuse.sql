@@ -9,6 +9,6 @@ comment on function engine.refuse(text, text, json) is 'Refuses the call: raises
 
 create or replace function engine.iso(p_instant timestamptz)
 returns text
-language sql immutable
+language sql stable
 as $$ select to_char(p_instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
 comment on function engine.iso(timestamptz) is 'An instant as the HTTP contract writes it: ISO-8601, UTC, microseconds, Z.';

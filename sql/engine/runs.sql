@@ -1,6 +1,15 @@
-create or replace function engine.check_run_request(p_user_input text, p_custom_prompt text, p_temperature numeric, p_idempotency_key text)
+create or replace function engine.is_run_request(p_user_input text, p_custom_prompt text, p_temperature numeric, p_idempotency_key text)
+returns boolean
+language sql immutable
+as $$
+  select p_user_input <> '' is true and p_custom_prompt <> '' is not false and p_temperature between 0 and 1 is not false
+    and p_idempotency_key ~ '^[ -~]{1,255}$' is not false
+$$;
+comment on function engine.is_run_request(text, text, numeric, text) is 'Whether the fields of a run are within their range.';
+
+create or replace function engine.refuse_run_request(p_user_input text, p_custom_prompt text, p_temperature numeric)
 returns void
-language plpgsql immutable
+language plpgsql volatile
 as $$
 begin
   if coalesce(p_user_input, '') = '' then
@@ -9,11 +18,10 @@ begin
     perform engine.refuse_field('customPrompt', 'must not be empty');
   elsif p_temperature not between 0 and 1 then
     perform engine.refuse_field('temperature', 'must be from 0 to 1');
-  elsif p_idempotency_key !~ '^[ -~]{1,255}$' then
-    perform engine.refuse_field('Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
   end if;
+  perform engine.refuse_field('Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
 end $$;
-comment on function engine.check_run_request(text, text, numeric, text) is 'Refuses a run whose fields are out of their range: SCV01 with the field.';
+comment on function engine.refuse_run_request(text, text, numeric) is 'Refuses a run whose fields are out of their range: SCV01 with the field.';
 
 create or replace function engine.fingerprint(variadic p_fields text[])
 returns bytea
@@ -21,44 +29,12 @@ language sql immutable
 as $$ select sha256(convert_to(to_json(p_fields)::text, 'UTF8')) $$;
 comment on function engine.fingerprint(text[]) is 'What makes two requests the same one: sha256 of their fields.';
 
-create or replace function engine.place_hold(
-  p_account_id uuid, p_hold_id uuid, p_user_id uuid, p_instant timestamptz, p_run record,
-  p_credits bigint, p_output_cap integer, p_tier text, p_cost_held_usd numeric, p_highest_cost_usd numeric,
-  p_session_id uuid, p_is_new_session boolean, p_is_comparison boolean, p_is_custom_prompt boolean, p_idempotency_key text, p_fingerprint bytea)
-returns void
-language plpgsql volatile
-as $$
-declare
-  v_expires_at timestamptz := p_instant + p_run.hold_lifetime;
-  v_budget_held_usd numeric := p_highest_cost_usd - p_cost_held_usd;
-begin
-  insert into playground.holds (
-    account_id, hold_id, user_id, status, credits, tier, model, price_effective_from, multiplier, tokens_per_credit,
-    input_tokens_estimated, max_output_tokens, cost_held_usd, budget_held_usd, package_id, package_version, is_comparison, is_custom_prompt,
-    session_id, is_new_session, idempotency_key, reserved_at, expires_at)
-  values (
-    p_account_id, p_hold_id, p_user_id, 'open', p_credits, p_tier, p_run.model, p_run.price_effective_from, p_run.multiplier, p_run.tokens_per_credit,
-    p_run.input_tokens, p_output_cap, p_cost_held_usd, v_budget_held_usd, p_run.package_id, p_run.package_version, p_is_comparison, p_is_custom_prompt,
-    p_session_id, p_is_new_session, p_idempotency_key, p_instant, v_expires_at);
-  perform engine.count_run(p_user_id, p_instant, p_cost_held_usd);
-  perform engine.take_credits(p_account_id, p_hold_id, p_credits, p_instant);
-  if p_idempotency_key is not null then
-    insert into playground.answers (user_id, operation, idempotency_key, created_at, hold_id, fingerprint, state)
-    values (p_user_id, 'run', p_idempotency_key, p_instant, p_hold_id, p_fingerprint, 'running');
-  end if;
-  update playground.accounts
-  set last_instant = p_instant, next_due_at = least(next_due_at, v_expires_at), cost_budget_held_usd = cost_budget_held_usd + v_budget_held_usd
-  where account_id = p_account_id;
-end $$;
-comment on function engine.place_hold(uuid, uuid, uuid, timestamptz, record, bigint, integer, text, numeric, numeric, uuid, boolean, boolean, boolean, text, bytea) is
-  'Makes the hold of a run measured by engine.measure_run: credits from the grants, cost (US dollars) in the windows and in the bought cost budget. The account is locked by the caller.';
-
 create or replace function engine.run_body(
   p_hold_id uuid, p_session_id uuid, p_response text, p_charged bigint, p_balance_after bigint,
   p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_cost_usd numeric,
   p_duration_ms integer, p_model text, p_stop_reason text, p_is_simulated boolean)
 returns text
-language sql immutable
+language sql stable
 as $$
   select json_build_object(
     'id', p_hold_id, 'conversationId', p_session_id, 'response', p_response,
@@ -109,8 +85,7 @@ begin
   v_price := engine.price_of_answer(p_hold.model, p_hold.price_effective_from, p_answered_model, p_hold.reserved_at);
   v_cost_usd := engine.cost_of(
     v_usage.p_input, v_usage.p_output, v_usage.p_cache_read, v_usage.p_cache_write,
-    (v_price.price).input_usd_per_million, (v_price.price).output_usd_per_million,
-    (v_price.price).cache_read_usd_per_million, (v_price.price).cache_write_usd_per_million);
+    v_price.input_price, v_price.output_price, v_price.cache_read_price, v_price.cache_write_price);
   select cost_usd into strict v_estimated_usd
   from playground.usage
   where account_id = p_hold.account_id and reserved_at = p_hold.reserved_at and hold_id = p_hold.hold_id;

@@ -6,13 +6,17 @@ create or replace function engine.read_usage(
 language plpgsql stable
 as $$
 declare
-  v_most bigint := (p_input_tokens_estimated + p_max_output_tokens) * (select absurd_usage_factor from playground.platform_settings);
+  v_most bigint := p_input_tokens_estimated + p_max_output_tokens;
 begin
   usage_source := 'reported';
   -- A model that was refused before it began bills nothing unless it says so.
   if p_outcome = 'provider_refused' and p_input is null and p_output is null then
     p_input := 0;
     p_output := 0;
+  end if;
+  -- The setting is read only for those who report more than was asked for.
+  if greatest(p_input, p_output, p_cache_read, p_cache_write) > v_most then
+    v_most := v_most * (select absurd_usage_factor from playground.platform_settings);
   end if;
   -- Zero is a figure; missing, negative and absurd ones are not.
   if p_input is null or p_input not between 0 and v_most
@@ -35,33 +39,42 @@ comment on function engine.read_usage(text, text, bigint, bigint, bigint, bigint
 
 create or replace function engine.price_of_answer(
   p_model text, p_effective_from timestamptz, p_answered_model text, p_reserved_at timestamptz,
-  out price playground.model_prices, out is_unknown boolean)
+  out input_price numeric, out output_price numeric, out cache_read_price numeric, out cache_write_price numeric, out is_unknown boolean)
 language plpgsql stable
 as $$
 declare
   v_provider text;
   v_provider_model text;
 begin
-  select provider, provider_model into v_provider, v_provider_model from playground.models where model = p_model;
-  is_unknown := false;
+  select m.provider, m.provider_model,
+    p.input_usd_per_million, p.output_usd_per_million, p.cache_read_usd_per_million, p.cache_write_usd_per_million
+  into strict v_provider, v_provider_model, input_price, output_price, cache_read_price, cache_write_price
+  from playground.models m
+  join playground.model_prices p using (model)
+  where model = p_model and p.effective_from = p_effective_from;
+
   -- Providers answer with a dated name: claude-x-20260101 is claude-x.
-  if p_answered_model is not null and p_answered_model <> v_provider_model and not starts_with(p_answered_model, v_provider_model || '-20') then
-    select mp.* into price
+  is_unknown := p_answered_model <> v_provider_model and not starts_with(p_answered_model, v_provider_model || '-20');
+  if is_unknown then
+    select p.input_usd_per_million, p.output_usd_per_million, p.cache_read_usd_per_million, p.cache_write_usd_per_million, false
+    into input_price, output_price, cache_read_price, cache_write_price, is_unknown
     from playground.models m
     cross join lateral (
-      select * from playground.model_prices where model = m.model and effective_from <= p_reserved_at order by effective_from desc limit 1) as mp
+      select * from playground.model_prices where model = m.model and effective_from <= p_reserved_at order by effective_from desc limit 1) as p
     where m.provider = v_provider and (p_answered_model = m.provider_model or starts_with(p_answered_model, m.provider_model || '-20'))
     order by length(m.provider_model) desc
     limit 1;
-    is_unknown := not found;
-    if found then
-      return;
+    if not found then
+      select p.input_usd_per_million, p.output_usd_per_million, p.cache_read_usd_per_million, p.cache_write_usd_per_million, true
+      into strict input_price, output_price, cache_read_price, cache_write_price, is_unknown
+      from playground.model_prices p
+      where model = p_model and effective_from = p_effective_from;
     end if;
   end if;
-  select * into strict price from playground.model_prices where model = p_model and effective_from = p_effective_from;
+  is_unknown := coalesce(is_unknown, false);
 end $$;
 comment on function engine.price_of_answer(text, timestamptz, text, timestamptz) is
-  'The price row of the model that answered: the hold''s own for the model asked for, another''s of the same provider when that one answered, the hold''s and is_unknown when nobody knows it.';
+  'US dollars per million tokens of the model that answered: the hold''s price row for the model asked for, another model''s of the same provider when that one answered, the hold''s and is_unknown when nobody knows it.';
 
 create or replace function engine.end_hold(
   p_hold playground.holds, p_status text, p_outcome text, p_instant timestamptz, p_effective_at timestamptz,
@@ -69,24 +82,26 @@ create or replace function engine.end_hold(
   p_cache_read bigint default null, p_cache_write bigint default null, p_answered_model text default null,
   p_stop_reason text default null, p_duration_ms integer default null, p_is_simulated boolean default false,
   out charged bigint, out spend_number bigint, out balance_after bigint, out cost_usd numeric,
-  out input_tokens bigint, out output_tokens bigint, out cache_read_tokens bigint, out cache_write_tokens bigint)
+  out input_tokens bigint, out output_tokens bigint, out cache_read_tokens bigint, out cache_write_tokens bigint, out alerts integer)
 language plpgsql volatile
 as $$
 #variable_conflict use_column
 declare
-  v_usage_source text;
+  v_usage record;
+  v_return record;
   v_price record;
   v_budget_usd numeric;
 begin
-  select u.p_input, u.p_output, u.p_cache_read, u.p_cache_write, u.usage_source
-  into input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, v_usage_source
-  from engine.read_usage(
-    p_outcome, p_answer, p_hold.input_tokens_estimated, p_hold.max_output_tokens, p_input, p_output, p_cache_read, p_cache_write) as u;
+  v_usage := engine.read_usage(
+    p_outcome, p_answer, p_hold.input_tokens_estimated, p_hold.max_output_tokens, p_input, p_output, p_cache_read, p_cache_write);
+  input_tokens := v_usage.p_input;
+  output_tokens := v_usage.p_output;
+  cache_read_tokens := v_usage.p_cache_read;
+  cache_write_tokens := v_usage.p_cache_write;
   v_price := engine.price_of_answer(p_hold.model, p_hold.price_effective_from, p_answered_model, p_hold.reserved_at);
   cost_usd := case when p_outcome = 'not_called' then 0 else engine.cost_of(
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
-    (v_price.price).input_usd_per_million, (v_price.price).output_usd_per_million,
-    (v_price.price).cache_read_usd_per_million, (v_price.price).cache_write_usd_per_million) end;
+    v_price.input_price, v_price.output_price, v_price.cache_read_price, v_price.cache_write_price) end;
   charged := case
     when p_status = 'settled' and (p_outcome = 'completed' or p_answer <> '')
     then least(p_hold.credits, engine.credits_for(
@@ -94,13 +109,14 @@ begin
     else 0 end;
   v_budget_usd := least(p_hold.budget_held_usd, greatest(0, cost_usd - p_hold.cost_held_usd));
 
-  perform engine.settle_windows(
+  alerts := engine.settle_windows(
     p_hold.user_id, p_hold.reserved_at, p_hold.tier, p_hold.cost_held_usd, cost_usd - v_budget_usd,
     case when p_status = 'released' then -1 else 0 end, p_instant);
-  select r.number, r.balance_after into spend_number, balance_after
-  from engine.return_credits(
+  v_return := engine.return_credits(
     p_hold.account_id, p_hold.hold_id, charged, p_instant, p_effective_at, p_hold.user_id, p_hold.session_id,
-    'Playground run on ' || p_hold.model, null) as r;
+    'Playground run on ' || p_hold.model);
+  spend_number := v_return.number;
+  balance_after := v_return.balance_after;
   update playground.holds
   set status = p_status, outcome = p_outcome, closed_at = p_effective_at, spend_number = end_hold.spend_number,
     charged = case when p_status = 'settled' then end_hold.charged end
@@ -111,8 +127,8 @@ begin
     where account_id = p_hold.account_id;
   end if;
   if p_outcome <> 'not_called' then
-    perform engine.record_usage(
-      p_hold, p_outcome, v_usage_source, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+    alerts := alerts + engine.record_usage(
+      p_hold, p_outcome, v_usage.usage_source, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
       charged, cost_usd, v_budget_usd, p_answered_model, v_price.is_unknown, p_stop_reason, p_duration_ms, p_is_simulated, p_instant);
   end if;
   if p_status <> 'settled' and p_hold.idempotency_key is not null then
@@ -122,16 +138,17 @@ begin
   end if;
 end $$;
 comment on function engine.end_hold(playground.holds, text, text, timestamptz, timestamptz, text, bigint, bigint, bigint, bigint, text, text, integer, boolean) is
-  'Ends an open hold, once: charge (only when settled), usage and cost in US dollars, windows, bought cost budget. The account is locked by the caller.';
+  'Ends an open hold, once: charge (only when settled), usage and cost in US dollars, windows, bought cost budget; returns these, with the number of alerts written. The account is locked by the caller.';
 
 create or replace function engine.record_usage(
   p_hold playground.holds, p_outcome text, p_usage_source text, p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint,
   p_credits bigint, p_cost_usd numeric, p_budget_usd numeric, p_answered_model text, p_is_unknown boolean,
   p_stop_reason text, p_duration_ms integer, p_is_simulated boolean, p_instant timestamptz)
-returns void
+returns integer
 language plpgsql volatile
 as $$
 declare
+  v_alerts integer := 0;
   v_input bigint := p_input + p_cache_read + p_cache_write;
 begin
   insert into playground.usage (
@@ -151,14 +168,17 @@ begin
     perform engine.alert_once(
       '00000000-0000-0000-0000-000000000000', date_trunc('day', p_instant, 'UTC'), 'unknown_model',
       jsonb_build_object('asked', p_hold.model, 'answered', left(p_answered_model, 200)), p_instant);
+    v_alerts := v_alerts + 1;
   end if;
-  if p_usage_source = 'reported'
+  if p_usage_source = 'reported' and v_input > p_hold.input_tokens_estimated
     and v_input > p_hold.input_tokens_estimated * (select estimate_alert_factor from playground.platform_settings)
   then
     perform engine.alert_once(
       p_hold.user_id, date_trunc('day', p_instant, 'UTC'), 'input_underestimated',
       jsonb_build_object('estimated', p_hold.input_tokens_estimated, 'reported', v_input, 'model', p_hold.model), p_instant);
+    v_alerts := v_alerts + 1;
   end if;
+  return v_alerts;
 end $$;
 comment on function engine.record_usage(playground.holds, text, text, bigint, bigint, bigint, bigint, bigint, numeric, numeric, text, boolean, text, integer, boolean, timestamptz) is
-  'Writes the usage row of a hold (cost in US dollars); alerts when nobody knows the model that answered and when the input was underestimated beyond the setting.';
+  'Writes the usage row of a hold (cost in US dollars); alerts when nobody knows the model that answered and when the input was underestimated beyond the setting, and returns how often.';
