@@ -175,7 +175,7 @@ def _locked_backend(database_url: str, say: Say) -> Iterator[_Backend]:
     try:
         backend = _Backend(uri, "_yoyo_migrations")
     except psycopg.OperationalError as error:
-        raise DeployError(f"cannot connect as scrip_owner: {error}") from error
+        raise DeployError(f"cannot connect as scrip_owner (has sql/bootstrap.sql been run here?): {error}") from error
     with backend:
         execute = backend.connection.execute
         if not execute(f"select pg_catalog.pg_try_advisory_lock({_LOCK})").fetchone()[0]:

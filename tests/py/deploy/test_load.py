@@ -40,6 +40,9 @@ def test_what_has_no_file_is_swept_and_nothing_else(fresh_database: Database, on
         create aggregate admin.stale(int) (sfunc = int4pl, stype = int);
         create view analytics.stale as select engine.stale(1) as one;
         create view admin.stale_too as select * from analytics.stale;
+        create function engine.stale_guard() returns trigger language plpgsql as 'begin return null; end';
+        create trigger stale before insert on playground.grants execute function engine.stale_guard();
+        create trigger stale before insert on playground.usage for each row execute function engine.stale_guard();
         """,
     )
     load_by_hand(fresh_database, on_error_rollback)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.version import ROOT
+from scripts.setup.cluster import Cluster
 from scripts.setup.migrate import DeployError, migrate, rollback
 from tests.py.deploy.checkouts import Checkout
 from tests.py.support.database import Database
@@ -103,6 +104,24 @@ def test_a_failing_migration_is_named_and_leaves_nothing(fresh_database: Databas
     assert fresh_database.value("select to_regclass('playground.half')") is None
     assert applied(fresh_database) == names_of()
     migrate(fresh_database.admin_url)
+
+
+def test_an_index_can_be_made_without_a_transaction(fresh_database: Database, checkout: Checkout) -> None:
+    checkout.add_migration(
+        "9999_index",
+        "-- transactional: false\ncreate index concurrently late on playground.users (created_at);\n",
+        "-- transactional: false\ndrop index concurrently playground.late;\n",
+    )
+    migrate(fresh_database.admin_url, checkout.root)
+    assert fresh_database.value("select indisvalid from pg_index where indexrelid = 'playground.late'::regclass")
+    rollback(fresh_database.admin_url, 1, checkout.root)
+    assert fresh_database.value("select to_regclass('playground.late')") is None
+    assert applied(fresh_database) == names_of()
+
+
+def test_a_database_that_was_never_bootstrapped_is_told_so(private_cluster: Cluster) -> None:
+    with pytest.raises(DeployError, match=r"bootstrap\.sql"):
+        migrate(private_cluster.url())
 
 
 def test_an_older_checkout_refuses_a_newer_database(fresh_database: Database, checkout: Checkout) -> None:
