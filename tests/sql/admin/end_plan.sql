@@ -24,7 +24,7 @@ select tests.freeze('2026-05-01 00:00:00+00');
 select jobs.process_monthly_reset() \g /dev/null
 select is((status, ended_at)::text, ('canceled', '2026-02-28 12:00:00+00'::timestamptz)::text, 'which comes late, but counts in time') from playground.subscriptions where subscription_id = :'bob_plan';
 select results_eq(
-  format('select type, amount, effective_at from playground.transactions where account_id = %L order by number', :'bob_id'),
+  format('select type::text, amount, effective_at from playground.transactions where account_id = %L order by number', :'bob_id'),
   $$ values ('signup', 5::bigint, '2026-01-31 12:00:00+00'::timestamptz), ('monthly', 100, '2026-01-31 12:00:00+00'), ('expire', -100, '2026-02-28 12:00:00+00') $$,
   'nothing rolls over and no month follows'
 );

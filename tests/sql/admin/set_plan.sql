@@ -27,7 +27,7 @@ select admin.set_plan(:'bob_id', 'prpm_plus_org', null, 'x') \g /dev/null
 select is(anchor, '2026-03-15 12:00:00+00', 'without an anchor months are counted from now') from playground.subscriptions where account_id = :'bob_id';
 select is(engine.tier_of(:'bob_id'), 'prpm_plus_org', 'the price decides the tier');
 select admin.set_plan(:'eve_id', 'prpm_plus_org', '2026-04-01 00:00:00+00', 'x') \g /dev/null
-select is(last_balance, 5::bigint, 'an anchor to come grants nothing yet') from playground.accounts where account_id = :'eve_id';
+select is(last_balance::bigint, 5::bigint, 'an anchor to come grants nothing yet') from playground.accounts where account_id = :'eve_id';
 select tests.freeze('2026-04-01 00:00:00+00');
 select is(api.list_transactions(:'eve_id') -> 'transactions' -> 0 ->> 'balanceAfter', '105', 'and begins at its instant');
 

@@ -24,6 +24,6 @@ select is(api.expire_credits()::jsonb, '{"processed": 0}'::jsonb, 'nothing is du
 select tests.freeze('2026-02-28 12:00:00+00');
 select is(api.expire_credits()::jsonb, '{"processed": 2}'::jsonb, 'credits and holds whose time is over are counted by account');
 select is(status, 'expired', 'the hold is gone') from playground.holds where hold_id = :'hold_id';
-select is(last_balance, 5::bigint, 'the credits are gone') from playground.accounts where account_id = :'ann_id';
+select is(last_balance::bigint, 5::bigint, 'the credits are gone') from playground.accounts where account_id = :'ann_id';
 select * from finish();
 rollback;

@@ -11,12 +11,12 @@ select is(
   'the new person is answered as the API shows them'
 );
 select results_eq(
-  format('select number, type, amount, balance_after, posted_at, effective_at from playground.transactions where account_id = %L', :'ann_id'),
+  format('select number, type::text, amount, balance_after::bigint, posted_at, effective_at from playground.transactions where account_id = %L', :'ann_id'),
   $$ values (1::bigint, 'signup', 5::bigint, 5::bigint, engine.now(), engine.now()) $$,
   'the signup credits are the first line of the history'
 );
 select results_eq(
-  format('select bucket, source, remaining, expires_at from playground.grants where account_id = %L', :'ann_id'),
+  format('select bucket::text, source::text, remaining::bigint, expires_at from playground.grants where account_id = %L', :'ann_id'),
   $$ values ('purchased', 'signup', 5::bigint, null::timestamptz) $$,
   'signup credits do not expire'
 );
@@ -54,7 +54,7 @@ from (values ('  '), (repeat('x', 65)), (e'a\tb')) as listed (username);
 select api.register_user('jo.hn@gmail.com', null, '$argon2id$x', sha256('a')) ->> 'id' as first_id,
   api.register_user('JOHN+again@googlemail.com', null, '$argon2id$x', sha256('b')) ->> 'id' as second_id \gset
 select is(
-  array[(select last_balance from playground.accounts where account_id = :'first_id'), (select last_balance from playground.accounts where account_id = :'second_id')],
+  array[(select last_balance::bigint from playground.accounts where account_id = :'first_id'), (select last_balance::bigint from playground.accounts where account_id = :'second_id')],
   array[5, 0]::bigint[],
   'a person gets signup credits once'
 );
@@ -62,7 +62,7 @@ select is(
 -- The day's bound.
 select admin.set_setting('signup_credits_per_day', '14', 'for a test') \g /dev/null
 select api.register_user('late@example.com', null, '$argon2id$x', sha256('c')) ->> 'id' as late_id \gset
-select is(last_balance, 0::bigint, 'beyond the day''s bound a signup brings nothing') from playground.accounts where account_id = :'late_id';
+select is(last_balance::bigint, 0::bigint, 'beyond the day''s bound a signup brings nothing') from playground.accounts where account_id = :'late_id';
 select is(
   (user_id, window_starts_at, details)::text,
   ('00000000-0000-0000-0000-000000000000'::uuid, '2026-11-20 00:00:00+00'::timestamptz, '{"given": 10, "limit": 14}'::jsonb)::text,
@@ -71,7 +71,7 @@ select is(
 from playground.alerts where kind = 'signup_credits_exhausted';
 select tests.freeze('2026-11-21 00:00:00+00');
 select api.register_user('early@example.com', null, '$argon2id$x', sha256('d')) ->> 'id' as early_id \gset
-select is(last_balance, 5::bigint, 'the next UTC day begins anew') from playground.accounts where account_id = :'early_id';
+select is(last_balance::bigint, 5::bigint, 'the next UTC day begins anew') from playground.accounts where account_id = :'early_id';
 
 select * from finish();
 rollback;

@@ -26,7 +26,7 @@ select is(jobs.expire_holds(1), 1, 'a batch is as large as asked for');
 select is(jobs.expire_holds(200), 1, 'the next one goes on');
 select is(jobs.expire_holds(200), 0, 'and then there is nothing left');
 select results_eq(
-  'select distinct status, outcome, charged, closed_at from playground.holds',
+  'select distinct status::text, outcome::text, charged::bigint, closed_at from playground.holds',
   $$ values ('expired', 'abandoned', null::bigint, '2026-11-20 12:03:10+00'::timestamptz) $$,
   'the holds are expired and charged nothing'
 );

@@ -25,6 +25,6 @@ select is(
 from playground.transactions where account_id = :'ann_id' and type = 'monthly';
 select tests.freeze('2026-12-01 00:00:00+00');
 select is(jobs.process_monthly_reset(), 3, 'an anchor to come is waited for');
-select is(last_balance, 105::bigint, 'and then begins') from playground.accounts where account_id = :'eve_id';
+select is(last_balance::bigint, 105::bigint, 'and then begins') from playground.accounts where account_id = :'eve_id';
 select * from finish();
 rollback;

@@ -37,7 +37,7 @@ select is(count(*), 0::bigint, 'a refresh token is kept a week after its end') f
 select is(count(*), 2::bigint, 'younger and living ones stay') from playground.refresh_tokens;
 select results_eq('select email_hash from playground.login_attempts', $$ values ('recent'::bytea) $$, 'sign-in attempts are kept a day');
 select results_eq(
-  'select kind, engine.now() - starts_at from playground.cost_windows order by 1',
+  'select kind::text, engine.now() - starts_at from playground.cost_windows order by 1',
   $$ values ('day', '399 days'::interval), ('hour', '39 days'), ('month', '900 days') $$,
   'windows of hours are kept 40 days, of days 400, of months for ever'
 );

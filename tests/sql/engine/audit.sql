@@ -1,0 +1,29 @@
+begin;
+\ir ../helpers.psql
+select plan(16);
+select tests.freeze('2026-11-20 12:00:00+00');
+select tests.make_user() as ann_id \gset
+
+select engine.write_audit('test', :'ann_id', 'subject', '{"a": 1}', '{"a": 2}', ' because ') \g /dev/null
+select is(
+  (created_at, actor, action, user_id, subject, before, after, reason)::text,
+  (engine.now(), session_user, 'test', :'ann_id', 'subject', '{"a": 1}', '{"a": 2}', 'because')::text,
+  'a line of the audit log: the session''s own role, not the one it took'
+)
+from playground.audit_log where action = 'test';
+select throws_ok(format('select engine.check_reason(%L)', reason), 'SCD03', null, format('%s is no reason', to_json(reason)))
+from (values (null), (''), (' '), (e' \t\n')) as listed (reason);
+select throws_ok($$ select engine.write_audit('test', null, null, null, null, '') $$, 'SCD03', null, 'no line without a reason');
+select throws_ok($$ update playground.audit_log set reason = 'x' $$, 'SCL01', null, 'a line is not changed');
+select throws_ok($$ delete from playground.audit_log $$, 'SCL01', null, 'nor deleted');
+
+select is((engine.lock_user(:'ann_id')).user_id, :'ann_id', 'a person is locked');
+select is((engine.touch_account_of(:'ann_id')).last_balance::bigint, 5::bigint, 'so is their account');
+select throws_ok(format('select engine.%I(%L)', function, gen_random_uuid()), 'SCD04', null, format('%s: unknown', function))
+from (values ('lock_user'), ('touch_account_of'), ('lock_organization')) as listed (function);
+update playground.users set deleted_at = engine.now(), email = null where user_id = :'ann_id';
+select throws_ok(format('select engine.%I(%L)', function, :'ann_id'), 'SCD04', null, format('%s: deleted', function))
+from (values ('lock_user'), ('touch_account_of')) as listed (function);
+select isnt_empty($$ select from engine.role_settings('scrip_operator') where setting_name = 'search_path' and setting_value = 'admin, analytics' $$, 'a role''s settings are read');
+select * from finish();
+rollback;
