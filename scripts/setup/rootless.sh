@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# rootless.sh PREFIX [PACKAGE...]: fetches the package lists and unpacks Debian packages and what they need into PREFIX, as an ordinary user.
-# Nothing is installed: apt works on private folders, dpkg only extracts. PREFIX/bin holds a small starter for each program
+# rootless.sh PREFIX [PACKAGE...]: fetches the package lists and unpacks Debian packages, with all they need, into PREFIX,
+# as an ordinary user. Nothing is installed: apt works on private folders, dpkg only extracts. PREFIX/bin holds a small starter for each program
 # that is meant to be called, which sets the library path; PREFIX/library-path holds that path.
 set -euo pipefail
 
-prefix=$1
+mkdir -p -- "$1"
+prefix=$(cd -P -- "$1" && pwd)
 shift
 say() { printf '%s\n' "$*" >&2; }
 

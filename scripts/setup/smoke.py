@@ -44,9 +44,8 @@ def main(arguments: list[str]) -> int:
 
 def smoke(folder: Path, environment: dict[str, str]) -> int:
     """Raises SetupError when the run is not answered, streamed and charged, or when serve does not end in order."""
-    command = [SCRIPTS / "serve", "--port", "0", "--workers", "1"]
+    command = [SCRIPTS / "serve", "--data", folder, "--port", "0", "--workers", "1"]
     # Programs unpacked without root are found in the caller's data folder; only the database is thrown away.
-    environment["SCRIP_DATA"] = str(folder)
     unpacked = data_home() / "rootless"
     if unpacked.exists():
         (folder / "rootless").symlink_to(unpacked)

@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 import urllib.request
+from pathlib import Path
 
 from scripts.setup.demo import DemoLogin
 from scripts.setup.paths import data_home
@@ -32,7 +33,9 @@ def example(address: str, login: DemoLogin) -> str:
     """One line for a POSIX shell: log in, keep the token, run a package."""
     with urllib.request.urlopen(f"{address}/api/v1/packages?limit=1", timeout=10) as reply:  # noqa: S310
         package = json.load(reply)["packages"][0]["name"]
-    curl = "curl" if shutil.which("curl") else str(data_home() / "rootless" / "bin" / "curl")
+    # An unpacked one is on our PATH only, not on that of the person who pastes the line.
+    found = Path(shutil.which("curl") or "curl")
+    curl = str(found) if found.is_relative_to(data_home()) else "curl"
     credentials = shlex.quote(json.dumps({"email": login.email, "password": login.password}))
     run = shlex.quote(json.dumps({"packageId": package, "userInput": EXAMPLE_INPUT, "stream": True}))
     json_type = "-H 'Content-Type: application/json'"
