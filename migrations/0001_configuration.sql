@@ -127,6 +127,10 @@ create table playground.model_prices (
     and cache_write_usd_per_million >= 0 and cache_write_usd_per_million <> 'NaN')
 );
 comment on table playground.model_prices is 'The price book: US dollars per million tokens of each class from an instant on. Append-only; a hold keeps the row it was made with.';
+comment on column playground.model_prices.input_usd_per_million is 'US dollars per million input tokens that no cache served.';
+comment on column playground.model_prices.output_usd_per_million is 'US dollars per million output tokens.';
+comment on column playground.model_prices.cache_read_usd_per_million is 'US dollars per million input tokens read from a cache.';
+comment on column playground.model_prices.cache_write_usd_per_million is 'US dollars per million input tokens written to a cache.';
 -- Anthropic: cache reads 0.1 x and writes 1.25 x of input. OpenAI: cache reads 0.5 x, writes are plain input.
 insert into playground.model_prices values
   ('sonnet', '2025-01-01 00:00:00+00', 3, 15, 0.3, 3.75),
@@ -149,6 +153,8 @@ create table playground.tiers (
   constraint tiers_thresholds_are_percents check (0 < all (alert_thresholds) and 100 >= all (alert_thresholds))
 );
 comment on table playground.tiers is 'Cost limits by tier (cost_limits_config to operators). A missing, inactive or NULL limit refuses; unlimited is its own flag. throttle_on_exceed false: limits are recorded as alerts and refuse nobody.';
+comment on column playground.tiers.monthly_cost_limit_usd is 'API cost in US dollars that a person may cause in a calendar month (UTC).';
+comment on column playground.tiers.daily_cost_limit_usd is 'API cost in US dollars that a person may cause in a day (UTC).';
 insert into playground.tiers (tier, monthly_cost_limit_usd, daily_cost_limit_usd, runs_per_hour, alert_thresholds, is_unlimited) values
   ('free', 0.50, 0.10, 10, '{50,75,80,90}', false),
   ('prpm_plus_individual', 5.00, 1.00, 100, '{50,75,90}', false),
@@ -164,6 +170,7 @@ create table playground.plans (
   constraint plans_credits_are_not_negative check (monthly_credits >= 0 and rollover_cap >= 0)
 );
 comment on table playground.plans is 'Subscriptions on offer: credits a month, and how many unused ones roll over for one period.';
+comment on column playground.plans.monthly_credits is 'Credits granted with each confirmed period.';
 insert into playground.plans values ('prpm_plus', 'PRPM+', 100, 200);
 
 create table playground.plan_prices (
@@ -179,6 +186,7 @@ create table playground.plan_prices (
   constraint plan_prices_currency_is_a_code check (currency ~ '^[a-z]{3}$')
 );
 comment on table playground.plan_prices is 'What a plan costs a month, in cents, and the tier of those who pay it.';
+comment on column playground.plan_prices.amount_cents is 'Price of a month, in cents of currency.';
 insert into playground.plan_prices values
   ('prpm_plus_individual', 'prpm_plus', 'prpm_plus_individual', 600, 'usd'),
   ('prpm_plus_org', 'prpm_plus', 'prpm_plus_org', 300, 'usd');
@@ -201,6 +209,8 @@ create table playground.packs (
   constraint packs_currency_is_a_code check (currency ~ '^[a-z]{3}$')
 );
 comment on table playground.packs is 'Credit packs on sale: credits that never expire, price in cents. bonus_percent: credits per cent more than the small pack gives.';
+comment on column playground.packs.credits is 'Credits bought, any bonus included.';
+comment on column playground.packs.price_cents is 'Price, in cents of currency.';
 insert into playground.packs (pack, name, description, credits, bonus_percent, price_cents, is_popular, position) values
   ('small', 'Small', 'To try a few packages', 100, 0, 500, false, 1),
   ('medium', 'Medium', 'Most popular', 250, 25, 1000, true, 2),

@@ -37,6 +37,7 @@ create table playground.signup_claims (
   constraint signup_claims_credits_are_not_negative check (credits >= 0)
 );
 comment on table playground.signup_claims is 'Look-up that survives deletion: who had signup credits. person_hash: sha256 of the normalised e-mail (trim, lower, +tag and Gmail dots dropped).';
+comment on column playground.signup_claims.credits is 'Credits given at signup; 0 when the day had no more to give.';
 create index signup_claims_by_time on playground.signup_claims (claimed_at);
 
 create table playground.login_attempts (

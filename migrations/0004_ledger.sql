@@ -30,9 +30,11 @@ create table playground.accounts (
   constraint accounts_budget_covers_its_holds check (cost_budget_held_usd <= cost_budget_usd)
 ) with (fillfactor = 70);
 comment on table playground.accounts is 'Who pays. A person''s own account has the person''s id. Keeps only the tail of its own history, the next instant at which something falls due, and the bought API cost budget.';
+comment on column playground.accounts.last_balance is 'balance_after of the last transaction, in credits: all that remains, held and suspended included.';
 comment on column playground.accounts.last_instant is 'The latest instant a call took under this account''s lock; calls never take an earlier one.';
 comment on column playground.accounts.next_due_at is 'Never later than the earliest expiry of a grant or hold, or end of a period; may be earlier. Touching the account after it catches the account up.';
 comment on column playground.accounts.cost_budget_usd is 'API cost that bought credits have paid for and runs have not drawn, in US dollars.';
+comment on column playground.accounts.cost_budget_held_usd is 'The part of cost_budget_usd that open holds have reserved.';
 
 create sequence playground.grant_ids as bigint;
 
@@ -85,6 +87,10 @@ create table playground.grants (
   constraint grants_suspended_is_covered check (suspended <= remaining)
 ) with (fillfactor = 70);
 comment on table playground.grants is 'Lots of credits. remaining includes held and suspended ones. expired_at: when the expiry was posted; what a hold gives back afterwards expires at once.';
+comment on column playground.grants.granted is 'Credits of the lot when it was made.';
+comment on column playground.grants.remaining is 'Credits of the lot that are left, held and suspended ones included.';
+comment on column playground.grants.held is 'Credits of remaining that open holds have reserved.';
+comment on column playground.grants.suspended is 'Credits of remaining that cannot be spent for now.';
 comment on column playground.grants.last_number is 'The transaction that last changed remaining.';
 create index grants_by_expiry on playground.grants (expires_at) where expired_at is null and expires_at is not null;
 
@@ -138,6 +144,10 @@ create table playground.holds (
   constraint holds_end_once check ((status = 'open') = (closed_at is null))
 );
 comment on table playground.holds is 'Credits and API cost reserved for one run, with everything its price depends on. user_id acts, account_id pays. No foreign key to model_prices: each run would lock that one row (its price is append-only instead).';
+comment on column playground.holds.credits is 'Credits reserved; the run is never charged more.';
+comment on column playground.holds.charged is 'Credits charged by settling; null until then.';
+comment on column playground.holds.cost_held_usd is 'Highest API cost of the run in US dollars, counted against the limits while the hold is open.';
+comment on column playground.holds.budget_held_usd is 'The part of cost_held_usd reserved from the bought cost budget.';
 create index holds_open on playground.holds (account_id, expires_at) where status = 'open';
 
 create table playground.hold_parts (
@@ -151,6 +161,7 @@ create table playground.hold_parts (
   constraint hold_parts_are_positive check (credits > 0)
 );
 comment on table playground.hold_parts is 'Which grants a hold took its credits from.';
+comment on column playground.hold_parts.credits is 'Credits taken from this grant.';
 
 create table playground.transactions (
   account_id uuid not null,
@@ -172,6 +183,8 @@ create table playground.transactions (
   constraint transactions_spend_takes check (type not in ('spend', 'expire') or amount < 0)
 );
 comment on table playground.transactions is 'The credit history: append-only, numbered without gaps per account. posted_at: when it was written; effective_at: when the rule fell due, never decreasing by number.';
+comment on column playground.transactions.amount is 'Credits that came (positive) or went (negative).';
+comment on column playground.transactions.balance_after is 'Balance of the account in credits after this line.';
 
 create table playground.transaction_parts (
   account_id uuid not null,
@@ -184,4 +197,5 @@ create table playground.transaction_parts (
   constraint transaction_parts_change_something check (amount <> 0)
 );
 comment on table playground.transaction_parts is 'Which grants a transaction touched, and by how much; append-only.';
+comment on column playground.transaction_parts.amount is 'Credits by which remaining of the grant changed.';
 create index transaction_parts_by_grant on playground.transaction_parts (account_id, grant_id);

@@ -44,6 +44,8 @@ create table playground.usage (
   constraint usage_budget_is_part_of_the_cost check (budget_usd <= cost_usd)
 ) partition by range (reserved_at);
 comment on table playground.usage is 'One model call each: tokens by class, API cost in US dollars, credits charged. input_tokens excludes cached ones. Belongs to the windows of reserved_at. Corrected only from abandoned to late.';
+comment on column playground.usage.credits is 'Credits charged for the call.';
+comment on column playground.usage.cost_usd is 'What the provider bills for the call, in US dollars, bought budget included.';
 comment on column playground.usage.tokens_beyond_hold is 'Tokens the hold did not cover: the house''s loss.';
 comment on column playground.usage.budget_usd is 'The part of cost_usd drawn from the bought cost budget, not from the tier''s windows.';
 create table playground.usage_default partition of playground.usage default;
@@ -59,6 +61,8 @@ create table playground.cost_windows (
   constraint cost_windows_runs_is_not_negative check (runs >= 0)
 ) with (fillfactor = 70);
 comment on table playground.cost_windows is 'API cost of a person by UTC hour, day and calendar month: final cost, cost held by open runs, runs counted. Computed from the clock; nothing is ever reset.';
+comment on column playground.cost_windows.cost_usd is 'API cost of the ended runs of this window, in US dollars, without what the bought budget paid.';
+comment on column playground.cost_windows.open_usd is 'API cost reserved by open runs of this window, in US dollars.';
 
 create table playground.sessions (
   user_id uuid not null,
@@ -75,6 +79,7 @@ create table playground.sessions (
   constraint sessions_pkey primary key (user_id, session_id)
 ) with (fillfactor = 70);
 comment on table playground.sessions is 'Conversations of a person. history_octets: octets of the exchanges that a next run sends to the model.';
+comment on column playground.sessions.credits_spent is 'Credits charged for all runs of the conversation.';
 
 create table playground.messages (
   user_id uuid not null,

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(14);
+select plan(15);
 
 create temporary view column_of as
 select
@@ -43,6 +43,10 @@ select is_empty(
   $$ select name from money_column
      where atttypid not in ('bigint'::regtype, 'playground.credits'::regtype, 'playground.usd'::regtype, 'numeric'::regtype) $$,
   'credits and cents are bigint, dollars exact numerics'
+);
+select is_empty(
+  $$ select name from money_column where col_description(attrelid, attnum) is null $$,
+  'every column of credits or money says what it counts, and in which unit'
 );
 select throws_ok(
   $$ select 'NaN'::playground.usd $$, '23514', null, 'NaN is no amount'
