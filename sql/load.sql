@@ -72,6 +72,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/sessions.sql
 \ir engine/usage.sql
 \ir engine/history.sql
+\ir engine/verification.sql
 \ir engine/quotes.sql
 \ir engine/runs.sql
 
@@ -129,6 +130,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir admin/throttle.sql
 \ir admin/unthrottle.sql
 \ir admin/verify_author.sql
+\ir admin/verify_ledger.sql
 \ir admin/verify_organization.sql
 
 -- guards of the tables, then what has no file any more, then who may do what, then the crontab
