@@ -23,7 +23,7 @@ DATABASE = "scrip_check"
 CODE_SCHEMAS = ["engine", "api", "jobs", "admin", "analytics", "playground", "rollup"]
 # Warnings about speed are left to people: most name the casts that a signature asks for.
 PLPGSQL_CHECK = """
-select format('%I.%I line %s: %s: %s', n.nspname, p.proname, coalesce(c.lineno, 0), c.level, c.message)
+select format('%%I.%%I line %%s: %%s: %%s', n.nspname, p.proname, coalesce(c.lineno, 0), c.level, c.message)
 from pg_proc as p
 join pg_namespace as n on n.oid = p.pronamespace
 join pg_language as l on l.oid = p.prolang

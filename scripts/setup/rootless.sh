@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # rootless.sh PREFIX [PACKAGE...]: fetches the package lists and unpacks Debian packages, with all they need, into PREFIX,
-# as an ordinary user. Nothing is installed: apt works on private folders, dpkg only extracts. PREFIX/bin holds a small starter for each program
-# that is meant to be called, which sets the library path; PREFIX/library-path holds that path.
+# as an ordinary user. Nothing is installed: apt works on private folders, dpkg only extracts. PREFIX/bin holds a small
+# starter for each program that is meant to be called; PREFIX/library-path is where the libraries lie.
 set -euo pipefail
 
 mkdir -p -- "$1"
