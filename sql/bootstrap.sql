@@ -176,8 +176,15 @@ end $$;
 -- pg_cron lives in one database of a cluster, the one its setting names.
 do $$
 declare
-  v_cron_database text := current_setting('cron.database_name', true);
+  v_cron_database text;
 begin
+  begin
+    v_cron_database := current_setting('cron.database_name', true);
+  exception
+    when insufficient_privilege then
+      -- Not for everyone to see; the extension itself knows where it may live.
+      v_cron_database := current_database();
+  end;
   if not exists (select from pg_catalog.pg_extension where extname = 'pg_cron') then
     if v_cron_database is distinct from current_database()::text then
       raise warning 'skipped: extension pg_cron, scheduled jobs (%)', coalesce(
@@ -192,7 +199,7 @@ begin
   grant usage on schema cron to scrip_cron;
 exception
   when undefined_file or feature_not_supported or insufficient_privilege or undefined_object
-    or invalid_parameter_value then
+    or invalid_parameter_value or raise_exception then
     raise warning 'skipped: extension pg_cron, scheduled jobs (%)', sqlerrm;
 end $$;
 
