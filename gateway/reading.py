@@ -41,11 +41,8 @@ async def read_body(request: web.Request, kind: type[T], max_bytes: int) -> T:
         body = msgspec.json.decode(octets, type=kind)
     except msgspec.ValidationError as error:
         raise invalid(**_fields(str(error))) from None
-    except msgspec.DecodeError as error:
-        if "surrogate" in str(error):
-            raise invalid(body="holds half of a surrogate pair") from None
-        raise Refusal(MALFORMED_JSON) from None
-    except (UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Half a surrogate pair ends here too: no UTF-8 could carry it on.
         raise Refusal(MALFORMED_JSON) from None
     # JSON can hide a NUL behind an escape only, so most bodies need no second look.
     if rb"\u0000" in octets:
