@@ -1,0 +1,323 @@
+"""admin.verify_ledger() names each broken invariant, and nothing else: not in healthy books, not under load."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import LiteralString
+
+import pytest
+
+from tests.py.ledger import world
+from tests.py.ledger.books import Books, write_books
+from tests.py.ledger.world import Caller, call
+from tests.py.support.database import Database
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """Statements that break an invariant in the books of one account, past constraints and triggers."""
+
+    invariant: str
+    what: str
+    statements: LiteralString
+    is_told_since: bool = True
+
+
+SETTLED: LiteralString = "(select hold_id from playground.holds where account_id = :account and charged > 0 order by spend_number desc limit 1)"
+SPEND: LiteralString = (
+    "(select max(number) from playground.transactions where account_id = :account and type = 'spend')"
+)
+SIGNUP: LiteralString = "account_id = :account and source = 'signup'"
+OPEN: LiteralString = "account_id = :account and status = 'open'"
+
+CORRUPTIONS = [
+    Corruption(
+        "grant_remaining_is_its_parts",
+        "a credit taken from a grant without a line",
+        "update playground.grants set remaining = remaining - 1 where " + SIGNUP,
+    ),
+    Corruption(
+        "grant_remaining_is_its_parts",
+        "a part of a line that is gone",
+        "delete from playground.transaction_parts where account_id = :account and number = " + SPEND,
+    ),
+    Corruption(
+        "grant_is_bounded",
+        "more suspended than remains",
+        """
+        alter table playground.grants drop constraint grants_suspended_is_covered;
+        update playground.grants set suspended = remaining + 1 where """
+        + SIGNUP,
+    ),
+    Corruption(
+        "grant_is_bounded",
+        "more held than remains",
+        """
+        alter table playground.grants drop constraint grants_held_is_covered;
+        update playground.grants set held = remaining + 1 where """
+        + SIGNUP,
+    ),
+    Corruption(
+        "grant_is_bounded",
+        "more remaining than was granted",
+        """
+        alter table playground.grants drop constraint grants_held_is_covered;
+        update playground.grants set granted = remaining - 1 where """
+        + SIGNUP,
+    ),
+    Corruption(
+        "grant_held_is_open_holds",
+        "a credit held for nobody",
+        "update playground.grants set held = held + 1 where " + SIGNUP,
+    ),
+    Corruption(
+        "grant_held_is_open_holds",
+        "an open hold whose credits are free",
+        "update playground.grants set held = 0 where account_id = :account and held > 0",
+    ),
+    Corruption(
+        "grant_expired_is_empty",
+        "an expiry that left credits",
+        "update playground.grants set expired_at = granted_at where " + SIGNUP,
+    ),
+    Corruption(
+        "transactions_have_no_gaps",
+        "a line that is gone",
+        "delete from playground.transactions where account_id = :account and number = 2",
+    ),
+    Corruption(
+        "transactions_have_no_gaps",
+        "the first line gone",
+        "delete from playground.transactions where account_id = :account and number = 1",
+    ),
+    Corruption(
+        "balance_follows_amounts",
+        "a balance written by hand",
+        """
+        update playground.transactions set balance_after = balance_after + 1
+        where account_id = :account and number = """
+        + SPEND,
+    ),
+    Corruption(
+        "time_never_runs_backwards",
+        "an effect before the line before",
+        """
+        update playground.transactions set effective_at = effective_at - interval '3 months'
+        where account_id = :account and number = """
+        + SPEND,
+    ),
+    Corruption(
+        "time_never_runs_backwards",
+        "a line posted before the line before",
+        """
+        update playground.transactions set posted_at = posted_at - interval '3 months'
+        where account_id = :account and number = """
+        + SPEND,
+    ),
+    Corruption(
+        "transaction_is_its_parts",
+        "a line of more than its parts",
+        "update playground.transactions set amount = amount - 1 where account_id = :account and number = " + SPEND,
+    ),
+    Corruption(
+        "balance_is_what_remains",
+        "an account that thinks it has one more",
+        "update playground.accounts set last_balance = last_balance + 1 where account_id = :account",
+    ),
+    Corruption(
+        "balance_is_what_remains",
+        "the last line gone, which leaves no gap",
+        "delete from playground.transactions where account_id = :account and number = " + SPEND,
+    ),
+    Corruption(
+        "due_is_known",
+        "an account that forgot what falls due",
+        "update playground.accounts set next_due_at = 'infinity' where account_id = :account",
+    ),
+    Corruption(
+        "budget_held_is_open_holds",
+        "cost budget held for nobody",
+        """
+        update playground.accounts set cost_budget_usd = 1, cost_budget_held_usd = 0.5
+        where account_id = :account""",
+    ),
+    Corruption(
+        "hold_is_its_parts",
+        "a hold of more than its parts",
+        "update playground.holds set credits = credits + 1 where hold_id = " + SETTLED,
+    ),
+    Corruption(
+        "charge_is_its_transaction",
+        "a charge that the history does not know",
+        "update playground.holds set charged = charged - 1 where hold_id = " + SETTLED,
+    ),
+    Corruption(
+        "charge_is_its_transaction",
+        "a charge of more than was held",
+        """
+        alter table playground.holds drop constraint holds_charge_is_covered;
+        update playground.holds set charged = credits + 1 where hold_id = """
+        + SETTLED,
+    ),
+    Corruption(
+        "charge_is_its_transaction",
+        "a hold that points to another's line",
+        "update playground.transactions set hold_id = gen_random_uuid() where account_id = :account and number = "
+        + SPEND,
+    ),
+    Corruption(
+        "hold_has_one_usage",
+        "a settled run without usage",
+        "delete from playground.usage where hold_id = " + SETTLED,
+    ),
+    Corruption(
+        "hold_has_one_usage",
+        "a usage row of another charge",
+        "update playground.usage set credits = credits + 1 where hold_id = " + SETTLED,
+    ),
+    Corruption(
+        "hold_ends_in_time",
+        "a hold that nobody ended",
+        "update playground.holds set expires_at = engine.now() - interval '121 seconds' where " + OPEN,
+    ),
+    Corruption(
+        "spend_has_one_hold",
+        "a spend of no run",
+        "update playground.holds set spend_number = null where hold_id = " + SETTLED,
+    ),
+    Corruption(
+        "answer_runs_with_its_hold",
+        "a key that runs for ever",
+        """
+        update playground.answers set state = 'running', status = null, body = null, finished_at = null
+        where user_id = :account and state = 'answered'""",
+    ),
+    Corruption(
+        "burn_order_is_kept",
+        "signup credits held while monthly ones are free",
+        f"""
+        update playground.grants g set held = g.held - p.credits from playground.hold_parts p, playground.holds h
+        where h.{OPEN} and p.hold_id = h.hold_id and g.account_id = p.account_id and g.grant_id = p.grant_id;
+        update playground.hold_parts set grant_id = (select grant_id from playground.grants where {SIGNUP})
+        where hold_id = (select hold_id from playground.holds where {OPEN});
+        update playground.grants set held = held + (select credits from playground.holds where {OPEN}) where {SIGNUP}""",
+    ),
+    Corruption(
+        "period_is_granted_once",
+        "a grant of no period",
+        "delete from playground.periods where account_id = :account and number = 2",
+    ),
+    Corruption(
+        "period_is_granted_once",
+        "two periods that overlap",
+        """
+        update playground.periods set period_start = period_start - interval '1 day'
+        where account_id = :account and number = 2""",
+    ),
+    Corruption(
+        "period_is_granted_once",
+        "one grant for two periods",
+        """
+        update playground.periods
+        set grant_id = (select grant_id from playground.periods where account_id = :account and number = 1)
+        where account_id = :account and number = 2""",
+    ),
+    Corruption(
+        "window_is_its_runs",
+        "a cost that no run had",
+        "update playground.cost_windows set cost_usd = cost_usd + 0.000001 where user_id = :account and kind = 'day'",
+    ),
+    Corruption(
+        "window_is_its_runs",
+        "cost held by no run",
+        "update playground.cost_windows set open_usd = open_usd + 0.01 where user_id = :account and kind = 'hour'",
+    ),
+    Corruption(
+        "window_is_its_runs",
+        "a run that was not counted",
+        "update playground.cost_windows set runs = runs - 1 where user_id = :account and kind = 'month'",
+    ),
+    Corruption(
+        "window_is_its_runs",
+        "a month that is gone",
+        "delete from playground.cost_windows where user_id = :account and kind = 'month'",
+    ),
+    Corruption(
+        "credits_are_conserved",
+        "a grant from nowhere",
+        "update playground.grants set granted = granted + 1, remaining = remaining + 1 where " + SIGNUP,
+        is_told_since=False,
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def books(ledger: Database) -> Iterator[Books]:
+    world.new_user(ledger, credits=3)
+    yield write_books(ledger)
+    ledger.clock.release()
+
+
+def violations(books: Books, statements: LiteralString, since: datetime | None) -> list[tuple[str, str | None]]:
+    """What verify_ledger says of the books with the statements done to them, none of which stays."""
+    with books.database.connect("postgres") as connection, connection.transaction(force_rollback=True):
+        connection.execute("set local session_replication_role = replica")
+        connection.execute(statements.replace(":account", f"'{books.user_id}'"))
+        query = call("admin.verify_ledger", since=since)
+        rows = connection.execute(query.text, query.arguments).fetchall()
+    return [(invariant, None if account_id is None else str(account_id)) for invariant, account_id, _ in rows]
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "since"])
+@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=lambda c: f"{c.invariant}: {c.what}")
+def test_names_what_is_broken_and_whose_it_is(books: Books, corruption: Corruption, is_whole: bool) -> None:
+    named = violations(books, corruption.statements, None if is_whole else books.begin)
+    whose = str(books.user_id) if corruption.is_told_since else None
+    assert ((corruption.invariant, whose) in named) is (is_whole or corruption.is_told_since)
+    assert {account_id for _, account_id in named} <= {str(books.user_id), None}
+
+
+def test_every_invariant_is_tried(ledger: Database) -> None:
+    bodies = ledger.rows("""
+        select prosrc from pg_catalog.pg_proc
+        where oid = 'admin.verify_ledger'::regproc or pronamespace = 'engine'::regnamespace and proname ~ '^verify_'
+    """)
+    named = {name for (body,) in bodies for name in re.findall(r"\bselect\s+'([a-z_]+)',", body)}
+    assert named == {corruption.invariant for corruption in CORRUPTIONS}
+
+
+def test_is_quiet_in_healthy_books(books: Books) -> None:
+    books.database.assert_ledger_holds()
+    assert books.database.rows("select * from admin.verify_ledger(%s)", [books.begin]) == []
+
+
+def test_since_leaves_out_whom_nobody_touched(books: Books) -> None:
+    statements: LiteralString = (
+        "update playground.accounts set last_balance = last_balance + 1 where account_id = :account"
+    )
+    assert violations(books, statements, books.database.clock.now() + timedelta(seconds=1)) == []
+
+
+def test_a_hold_that_nobody_ended_is_named_however_long_ago_its_account_was_touched(books: Books) -> None:
+    statements: LiteralString = (
+        "update playground.holds set expires_at = engine.now() - interval '121 seconds' where " + OPEN
+    )
+    named = violations(books, statements, books.database.clock.now() + timedelta(seconds=1))
+    assert named == [("hold_ends_in_time", str(books.user_id))]
+
+
+def test_the_history_of_a_clock_that_stood_back_is_no_violation(ledger: Database) -> None:
+    """A clock set back gives all calls of an account one instant until it has caught up again."""
+    ledger.clock.advance(timedelta(minutes=1))
+    user_id = world.new_user(ledger)
+    with ledger.connect("scrip_gateway") as connection:
+        gateway = Caller(connection)
+        gateway.get(world.reserve(user_id))
+        with ledger.connect() as owner:
+            Caller(owner).get(
+                call("admin.set_plan", user_id=user_id, plan_price="prpm_plus_org", anchor=None, reason="for a test")
+            )
+        held = gateway.get(world.reserve(user_id))
+        gateway.get(world.settle(user_id, held.hold_id))
+    ledger.assert_ledger_holds()
