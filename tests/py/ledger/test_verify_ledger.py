@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import LiteralString
+from typing import LiteralString, cast
 
 import pytest
 
@@ -20,56 +20,59 @@ class Corruption:
 
     invariant: str
     what: str
-    statements: LiteralString
+    statements: str
     is_told_since: bool = True
 
 
-SETTLED: LiteralString = "(select hold_id from playground.holds where account_id = :account and charged > 0 order by spend_number desc limit 1)"
-SPEND: LiteralString = (
-    "(select max(number) from playground.transactions where account_id = :account and type = 'spend')"
-)
-SIGNUP: LiteralString = "account_id = :account and source = 'signup'"
-OPEN: LiteralString = "account_id = :account and status = 'open'"
+# Rows of the books: what statements name with a colon.
+PLACES = {
+    ":signup": "account_id = :account and source = 'signup'",
+    ":open": "account_id = :account and status = 'open'",
+    ":of_last_spend": """account_id = :account and number = (
+        select max(number) from playground.transactions where account_id = :account and type = 'spend')""",
+    ":of_last_run": """account_id = :account and hold_id = (
+        select hold_id from playground.holds
+        where account_id = :account and charged > 0
+        order by spend_number desc
+        limit 1)""",
+}
 
 CORRUPTIONS = [
     Corruption(
         "grant_remaining_is_its_parts",
         "a credit taken from a grant without a line",
-        "update playground.grants set remaining = remaining - 1 where " + SIGNUP,
+        "update playground.grants set remaining = remaining - 1 where :signup",
     ),
     Corruption(
         "grant_remaining_is_its_parts",
         "a part of a line that is gone",
-        "delete from playground.transaction_parts where account_id = :account and number = " + SPEND,
+        "delete from playground.transaction_parts where :of_last_spend",
     ),
     Corruption(
         "grant_is_bounded",
         "more suspended than remains",
         """
         alter table playground.grants drop constraint grants_suspended_is_covered;
-        update playground.grants set suspended = remaining + 1 where """
-        + SIGNUP,
+        update playground.grants set suspended = remaining + 1 where :signup""",
     ),
     Corruption(
         "grant_is_bounded",
         "more held than remains",
         """
         alter table playground.grants drop constraint grants_held_is_covered;
-        update playground.grants set held = remaining + 1 where """
-        + SIGNUP,
+        update playground.grants set held = remaining + 1 where :signup""",
     ),
     Corruption(
         "grant_is_bounded",
         "more remaining than was granted",
         """
         alter table playground.grants drop constraint grants_held_is_covered;
-        update playground.grants set granted = remaining - 1 where """
-        + SIGNUP,
+        update playground.grants set granted = remaining - 1 where :signup""",
     ),
     Corruption(
         "grant_held_is_open_holds",
         "a credit held for nobody",
-        "update playground.grants set held = held + 1 where " + SIGNUP,
+        "update playground.grants set held = held + 1 where :signup",
     ),
     Corruption(
         "grant_held_is_open_holds",
@@ -79,7 +82,7 @@ CORRUPTIONS = [
     Corruption(
         "grant_expired_is_empty",
         "an expiry that left credits",
-        "update playground.grants set expired_at = granted_at where " + SIGNUP,
+        "update playground.grants set expired_at = granted_at where :signup",
     ),
     Corruption(
         "transactions_have_no_gaps",
@@ -96,29 +99,26 @@ CORRUPTIONS = [
         "a balance written by hand",
         """
         update playground.transactions set balance_after = balance_after + 1
-        where account_id = :account and number = """
-        + SPEND,
+        where :of_last_spend""",
     ),
     Corruption(
         "time_never_runs_backwards",
         "an effect before the line before",
         """
         update playground.transactions set effective_at = effective_at - interval '3 months'
-        where account_id = :account and number = """
-        + SPEND,
+        where :of_last_spend""",
     ),
     Corruption(
         "time_never_runs_backwards",
         "a line posted before the line before",
         """
         update playground.transactions set posted_at = posted_at - interval '3 months'
-        where account_id = :account and number = """
-        + SPEND,
+        where :of_last_spend""",
     ),
     Corruption(
         "transaction_is_its_parts",
         "a line of more than its parts",
-        "update playground.transactions set amount = amount - 1 where account_id = :account and number = " + SPEND,
+        "update playground.transactions set amount = amount - 1 where :of_last_spend",
     ),
     Corruption(
         "balance_is_what_remains",
@@ -128,7 +128,7 @@ CORRUPTIONS = [
     Corruption(
         "balance_is_what_remains",
         "the last line gone, which leaves no gap",
-        "delete from playground.transactions where account_id = :account and number = " + SPEND,
+        "delete from playground.transactions where :of_last_spend",
     ),
     Corruption(
         "due_is_known",
@@ -145,46 +145,44 @@ CORRUPTIONS = [
     Corruption(
         "hold_is_its_parts",
         "a hold of more than its parts",
-        "update playground.holds set credits = credits + 1 where hold_id = " + SETTLED,
+        "update playground.holds set credits = credits + 1 where :of_last_run",
     ),
     Corruption(
         "charge_is_its_transaction",
         "a charge that the history does not know",
-        "update playground.holds set charged = charged - 1 where hold_id = " + SETTLED,
+        "update playground.holds set charged = charged - 1 where :of_last_run",
     ),
     Corruption(
         "charge_is_its_transaction",
         "a charge of more than was held",
         """
         alter table playground.holds drop constraint holds_charge_is_covered;
-        update playground.holds set charged = credits + 1 where hold_id = """
-        + SETTLED,
+        update playground.holds set charged = credits + 1 where :of_last_run""",
     ),
     Corruption(
         "charge_is_its_transaction",
         "a hold that points to another's line",
-        "update playground.transactions set hold_id = gen_random_uuid() where account_id = :account and number = "
-        + SPEND,
+        "update playground.transactions set hold_id = gen_random_uuid() where :of_last_spend",
     ),
     Corruption(
         "hold_has_one_usage",
         "a settled run without usage",
-        "delete from playground.usage where hold_id = " + SETTLED,
+        "delete from playground.usage where :of_last_run",
     ),
     Corruption(
         "hold_has_one_usage",
         "a usage row of another charge",
-        "update playground.usage set credits = credits + 1 where hold_id = " + SETTLED,
+        "update playground.usage set credits = credits + 1 where :of_last_run",
     ),
     Corruption(
         "hold_ends_in_time",
         "a hold that nobody ended",
-        "update playground.holds set expires_at = engine.now() - interval '121 seconds' where " + OPEN,
+        "update playground.holds set expires_at = engine.now() - interval '121 seconds' where :open",
     ),
     Corruption(
         "spend_has_one_hold",
         "a spend of no run",
-        "update playground.holds set spend_number = null where hold_id = " + SETTLED,
+        "update playground.holds set spend_number = null where :of_last_run",
     ),
     Corruption(
         "answer_runs_with_its_hold",
@@ -196,12 +194,14 @@ CORRUPTIONS = [
     Corruption(
         "burn_order_is_kept",
         "signup credits held while monthly ones are free",
-        f"""
-        update playground.grants g set held = g.held - p.credits from playground.hold_parts p, playground.holds h
-        where h.{OPEN} and p.hold_id = h.hold_id and g.account_id = p.account_id and g.grant_id = p.grant_id;
-        update playground.hold_parts set grant_id = (select grant_id from playground.grants where {SIGNUP})
-        where hold_id = (select hold_id from playground.holds where {OPEN});
-        update playground.grants set held = held + (select credits from playground.holds where {OPEN}) where {SIGNUP}""",
+        """
+        update playground.grants g set held = g.held - p.credits
+        from playground.hold_parts p
+        join playground.holds h using (account_id, hold_id)
+        where h.account_id = :account and h.status = 'open' and g.account_id = p.account_id and g.grant_id = p.grant_id;
+        update playground.hold_parts set grant_id = (select grant_id from playground.grants where :signup)
+        where hold_id = (select hold_id from playground.holds where :open);
+        update playground.grants set held = held + (select credits from playground.holds where :open) where :signup""",
     ),
     Corruption(
         "period_is_granted_once",
@@ -246,7 +246,7 @@ CORRUPTIONS = [
     Corruption(
         "credits_are_conserved",
         "a grant from nowhere",
-        "update playground.grants set granted = granted + 1, remaining = remaining + 1 where " + SIGNUP,
+        "update playground.grants set granted = granted + 1, remaining = remaining + 1 where :signup",
         is_told_since=False,
     ),
 ]
@@ -259,11 +259,13 @@ def books(ledger: Database) -> Iterator[Books]:
     ledger.clock.release()
 
 
-def violations(books: Books, statements: LiteralString, since: datetime | None) -> list[tuple[str, str | None]]:
+def violations(books: Books, statements: str, since: datetime | None) -> list[tuple[str, str | None]]:
     """What verify_ledger says of the books with the statements done to them, none of which stays."""
     with books.database.connect("postgres") as connection, connection.transaction(force_rollback=True):
         connection.execute("set local session_replication_role = replica")
-        connection.execute(statements.replace(":account", f"'{books.user_id}'"))
+        for name, rows in PLACES.items():
+            statements = statements.replace(name, rows)
+        connection.execute(cast(LiteralString, statements.replace(":account", f"'{books.user_id}'")))
         query = call("admin.verify_ledger", since=since)
         rows = connection.execute(query.text, query.arguments).fetchall()
     return [(invariant, None if account_id is None else str(account_id)) for invariant, account_id, _ in rows]
@@ -293,16 +295,12 @@ def test_is_quiet_in_healthy_books(books: Books) -> None:
 
 
 def test_since_leaves_out_whom_nobody_touched(books: Books) -> None:
-    statements: LiteralString = (
-        "update playground.accounts set last_balance = last_balance + 1 where account_id = :account"
-    )
+    statements = "update playground.accounts set last_balance = last_balance + 1 where account_id = :account"
     assert violations(books, statements, books.database.clock.now() + timedelta(seconds=1)) == []
 
 
 def test_a_hold_that_nobody_ended_is_named_however_long_ago_its_account_was_touched(books: Books) -> None:
-    statements: LiteralString = (
-        "update playground.holds set expires_at = engine.now() - interval '121 seconds' where " + OPEN
-    )
+    statements = "update playground.holds set expires_at = engine.now() - interval '121 seconds' where :open"
     named = violations(books, statements, books.database.clock.now() + timedelta(seconds=1))
     assert named == [("hold_ends_in_time", str(books.user_id))]
 

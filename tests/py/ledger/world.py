@@ -186,7 +186,7 @@ def new_user(database: Database, credits: int = 0, *, is_unlimited: bool = False
 
 
 def ledger_of(database: Database, user_id: UUID) -> Sequence[tuple[Any, ...]]:
-    """What makes two ledgers the same: number, type, amount, balance_after, parts (by the grants' order), effective_at."""
+    """What makes two ledgers the same: number, type, amount, balance_after, effective_at, parts by order of grants."""
     return database.rows(
         """
         with grant_order as (
