@@ -73,7 +73,7 @@ begin
     runs_exceeded := true;
     limit_source := 'runs_hour';
     used := v_used.runs;
-    limit_value := case when v_tier.is_active then v_runs_limit end;
+    limit_value := case when v_tier.is_active and v_tier.runs_per_hour is not null then v_runs_limit end;
   elsif coalesce(v_tier.daily_cost_limit_usd, 0) - v_used.day_usd < coalesce(v_tier.monthly_cost_limit_usd, 0) - v_used.month_usd then
     limit_source := 'cost_day';
     used := v_used.day_usd;
