@@ -101,6 +101,7 @@ begin
     loop
       perform engine.expire_grant(p_account_id, v_grant_id, p_instant, p_effective_at);
     end loop;
+    select last_balance into strict balance_after from playground.accounts where account_id = p_account_id;
   end if;
 end $$;
 comment on function engine.return_credits(uuid, uuid, bigint, timestamptz, timestamptz, uuid, uuid, text) is
