@@ -21,14 +21,13 @@ declare
   v_account playground.accounts := engine.touch_user(p_user_id);
   v_instant timestamptz := v_account.last_instant;
   v_hold playground.holds := engine.find_hold(v_account.account_id, p_hold_id);
-  v_end record;
 begin
   if p_outcome is null or p_outcome not in ('provider_refused', 'provider_timed_out', 'provider_empty', 'provider_broke', 'not_called') then
     perform engine.refuse_field('outcome', 'is not a failure of a provider');
   end if;
   released := v_hold.status = 'released';
   if v_hold.status = 'open' then
-    v_end := engine.end_hold(
+    perform engine.end_hold(
       v_hold, 'released', p_outcome, v_instant, v_instant, coalesce(p_answer, ''),
       p_input_tokens, p_output_tokens, p_cache_read_tokens, p_cache_write_tokens,
       p_answered_model, p_stop_reason, p_duration_ms, p_is_simulated);

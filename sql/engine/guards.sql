@@ -76,10 +76,12 @@ begin
 end $$;
 comment on function engine.guard_transaction() is 'Trigger, at commit: the parts of a new transaction add up to its amount and were made to their grants; only this transaction is added up, never the history. SCL01.';
 
--- A trigger is made only when its definition differs: making one blocks writers until the load commits.
+-- A trigger is made only when its definition differs: making one blocks writers until the load commits. One that is not
+-- listed here any more goes.
 do $$
 declare
   v_guard record;
+  v_listed text[] := '{}';
 begin
   for v_guard in
     select t.table_name, t.trigger_name, t.definition, old.oid is not null as is_there, pg_get_triggerdef(old.oid) is not distinct from t.definition as is_same
@@ -104,10 +106,21 @@ begin
     ) as t
     left join pg_catalog.pg_trigger old on old.tgname = t.trigger_name and old.tgrelid = ('playground.' || t.table_name)::regclass
   loop
+    v_listed := v_listed || (v_guard.table_name || '.' || v_guard.trigger_name);
     continue when v_guard.is_same;
     if v_guard.is_there then
       execute format('drop trigger %I on playground.%I', v_guard.trigger_name, v_guard.table_name);
     end if;
     execute v_guard.definition;
+  end loop;
+
+  for v_guard in
+    select c.relname as table_name, t.tgname as trigger_name
+    from pg_catalog.pg_trigger t
+    join pg_catalog.pg_class c on c.oid = t.tgrelid
+    where c.relnamespace = 'playground'::regnamespace and t.tgname like 'guard\_%' and t.tgparentid = 0
+      and c.relname || '.' || t.tgname <> all (v_listed)
+  loop
+    execute format('drop trigger %I on playground.%I', v_guard.trigger_name, v_guard.table_name);
   end loop;
 end $$;

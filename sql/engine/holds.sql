@@ -113,10 +113,9 @@ language plpgsql volatile
 as $$
 declare
   v_hold playground.holds;
-  v_end record;
 begin
   select * into strict v_hold from playground.holds where account_id = p_account_id and hold_id = p_hold_id;
-  v_end := engine.end_hold(v_hold, 'expired', 'abandoned', p_instant, p_effective_at);
+  perform engine.end_hold(v_hold, 'expired', 'abandoned', p_instant, p_effective_at);
 end $$;
 comment on function engine.expire_hold(uuid, uuid, timestamptz, timestamptz) is
   'Ends a hold nobody settled: charges nothing, records usage `abandoned` with at least the input''s cost, frees its Idempotency-Key.';
