@@ -73,7 +73,7 @@ def test_each_claim_is_required(claim: str):
         {"exp": None},
         {"nbf": [1]},
     ],
-    ids=str,
+    ids=lambda changes: next(iter(changes)),  # the values differ from process to process
 )
 def test_a_wrong_claim_is_refused(changes: dict[str, Any]):
     assert read(token_with(**changes)) is None
