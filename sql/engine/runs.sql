@@ -60,7 +60,10 @@ as $$
         and m.created_at >= u.reserved_at), ''),
     u.credits,
     (select t.balance_after from playground.transactions t
-     where t.account_id = u.account_id and t.posted_at <= u.recorded_at order by t.number desc limit 1),
+     where t.account_id = u.account_id and t.posted_at <= u.recorded_at
+       -- Later lines may carry the same instant; only what this run's own return let expire belongs to it.
+       and (p_hold.spend_number is null or t.number = p_hold.spend_number or t.number > p_hold.spend_number and t.type = 'expire')
+     order by t.number desc limit 1),
     u.input_tokens, u.output_tokens, u.cache_read_tokens, u.cache_write_tokens, u.cost_usd, u.duration_ms, u.model, u.stop_reason, u.is_simulated)
   from playground.usage u
   where u.account_id = p_hold.account_id and u.reserved_at = p_hold.reserved_at and u.hold_id = p_hold.hold_id
