@@ -153,14 +153,15 @@ create index holds_open on playground.holds (account_id, expires_at) where statu
 create table playground.hold_parts (
   account_id uuid not null,
   hold_id uuid not null,
+  position integer not null,
   grant_id bigint not null,
   credits playground.credits not null,
-  constraint hold_parts_pkey primary key (account_id, hold_id, grant_id),
+  constraint hold_parts_pkey primary key (account_id, hold_id, position),
   constraint hold_parts_belong_to_a_hold foreign key (account_id, hold_id) references playground.holds,
   constraint hold_parts_come_from_a_grant foreign key (account_id, grant_id) references playground.grants,
   constraint hold_parts_are_positive check (credits > 0)
 );
-comment on table playground.hold_parts is 'Which grants a hold took its credits from.';
+comment on table playground.hold_parts is 'Which grants a hold took its credits from, in burn order: the charge is spent in the same order.';
 comment on column playground.hold_parts.credits is 'Credits taken from this grant.';
 
 create table playground.transactions (

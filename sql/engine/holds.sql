@@ -25,9 +25,8 @@ begin
 
   for v_i in 1 .. cardinality(p_spendable.grant_ids) loop
     v_part := least(v_left, p_spendable.free[v_i]);
-    continue when v_part <= 0;
-    insert into playground.hold_parts (account_id, hold_id, grant_id, credits)
-    values (p_account_id, p_hold_id, p_spendable.grant_ids[v_i], v_part);
+    insert into playground.hold_parts (account_id, hold_id, position, grant_id, credits)
+    values (p_account_id, p_hold_id, v_i, p_spendable.grant_ids[v_i], v_part);
     update playground.grants
     set held = held + v_part
     where account_id = p_account_id and grant_id = p_spendable.grant_ids[v_i];
@@ -53,6 +52,7 @@ create or replace function engine.return_credits(
 language plpgsql volatile
 as $$
 declare
+  v_part record;
   v_grant_ids bigint[];
   v_held bigint[];
   v_amounts bigint[];
@@ -61,15 +61,15 @@ declare
   v_has_expired_rest boolean;
   v_grant_id bigint;
 begin
-  select array_agg(grant_id), array_agg(credits)
-  into v_grant_ids, v_held
-  from (
-    select p.grant_id, p.credits
-    from playground.hold_parts p
-    join playground.grants g using (account_id, grant_id)
-    where p.account_id = p_account_id and p.hold_id = p_hold_id
-    order by engine.burn_rank(bucket), expires_at nulls last, granted_at, grant_id
-  ) as part;
+  for v_part in
+    select grant_id, credits
+    from playground.hold_parts
+    where account_id = p_account_id and hold_id = p_hold_id
+    order by position
+  loop
+    v_grant_ids := v_grant_ids || v_part.grant_id;
+    v_held := v_held || v_part.credits;
+  end loop;
 
   if p_charge > 0 then
     for v_i in 1 .. cardinality(v_held) loop

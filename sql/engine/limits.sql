@@ -36,8 +36,7 @@ as $$
   from playground.cost_windows w
   where user_id = p_user_id
     and starts_at in (date_trunc('month', p_instant, 'UTC'), date_trunc('day', p_instant, 'UTC'), date_trunc('hour', p_instant, 'UTC'))
-    and (kind, starts_at) in (
-      ('month', date_trunc('month', p_instant, 'UTC')), ('day', date_trunc('day', p_instant, 'UTC')), ('hour', date_trunc('hour', p_instant, 'UTC')))
+    and starts_at = date_trunc(kind, p_instant, 'UTC')
 $$;
 comment on function engine.used_windows(uuid, timestamptz) is
   'What a person used of the windows of an instant: US dollars of the month and the day (held by open runs included), runs of the hour.';
@@ -111,23 +110,26 @@ returns integer
 language plpgsql volatile
 as $$
 declare
+  v_window record;
   v_day_usd numeric;
   v_month_usd numeric;
   v_tier record;
   v_alerts integer := 0;
 begin
-  with settled as (
+  for v_window in
     update playground.cost_windows
     set open_usd = open_usd - p_open_usd, cost_usd = cost_usd + p_cost_usd, runs = runs + p_runs
     where user_id = p_user_id
       and starts_at in (date_trunc('hour', p_reserved_at, 'UTC'), date_trunc('day', p_reserved_at, 'UTC'), date_trunc('month', p_reserved_at, 'UTC'))
-      and (kind, starts_at) in (
-        ('hour', date_trunc('hour', p_reserved_at, 'UTC')),
-        ('day', date_trunc('day', p_reserved_at, 'UTC')),
-        ('month', date_trunc('month', p_reserved_at, 'UTC')))
+      and starts_at = date_trunc(kind, p_reserved_at, 'UTC')
     returning kind, cost_usd
-  )
-  select sum(cost_usd) filter (where kind = 'day'), sum(cost_usd) filter (where kind = 'month') into v_day_usd, v_month_usd from settled;
+  loop
+    if v_window.kind = 'day' then
+      v_day_usd := v_window.cost_usd;
+    elsif v_window.kind = 'month' then
+      v_month_usd := v_window.cost_usd;
+    end if;
+  end loop;
 
   if p_cost_usd > 0 then
     select daily_cost_limit_usd, monthly_cost_limit_usd, alert_thresholds into v_tier from playground.tiers where tier = p_tier;
