@@ -45,7 +45,9 @@ def main() -> int:
             lambda lifeline: work(settings, listener, lifeline),
             settings.workers,
             settings.drain_seconds,
-            forget_worker,
+            buried=forget_worker,
+            # Whoever still holds the socket keeps clients waiting on it, so the parent lets go as well.
+            ending=listener.close,
         )
         host, port = listener.getsockname()[:2]
         log.info("listening", host=host, port=port, workers=settings.workers)

@@ -27,7 +27,7 @@ CustomPrompt = Annotated[
 ]
 Limit = Annotated[int, Meta(ge=1, le=100, description="How many to return.")]
 Offset = Annotated[int, Meta(ge=0, le=1_000_000_000, description="How many to leave out first.")]
-RefreshToken = Annotated[str, Meta(min_length=1, max_length=200)]
+RefreshToken = Annotated[str, Meta(min_length=1, max_length=2048)]
 TransactionType = Literal[
     "signup", "monthly", "purchase", "spend", "rollover", "expire", "refund", "bonus", "admin", "gift"
 ]

@@ -87,5 +87,6 @@ async def _serve(settings: Settings, listener: socket.socket, lifeline: int) -> 
         log.info("draining", pid=os.getpid())
     finally:
         door.close()
+        listener.close()
         await runner.cleanup()
     log.info("drained", pid=os.getpid())

@@ -23,16 +23,24 @@ ENDING = (signal.SIGTERM, signal.SIGINT)
 class Supervisor:
     """Forks `workers` processes that each run `work(lifeline)`, and forks again for one that dies.
 
-    The lifeline is a file descriptor that reaches its end when the parent is gone, however it went.
+    The lifeline is a file descriptor that reaches its end when the parent is gone, however it went. `buried` hears of
+    each worker that ended, `ending` that no more will be started.
     """
 
     def __init__(
-        self, work: Callable[[int], None], workers: int, drain_seconds: float, buried: Callable[[int], None]
+        self,
+        work: Callable[[int], None],
+        workers: int,
+        drain_seconds: float,
+        *,
+        buried: Callable[[int], None],
+        ending: Callable[[], None],
     ) -> None:
         self._work = work
         self._workers = workers
         self._patience = drain_seconds + GRACE_SECONDS
         self._buried = buried
+        self._ending = ending
         self._pids: set[int] = set()
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
         self._lifeline, self._anchor = os.pipe()
@@ -88,6 +96,7 @@ class Supervisor:
         return len(self._deaths) == MOST_DEATHS and self._deaths[-1] - self._deaths[0] < DEATHS_WINDOW_SECONDS
 
     def _end(self, status: int) -> int:
+        self._ending()
         self._tell(signal.SIGTERM)
         give_up_at = time.monotonic() + self._patience
         while self._pids:

@@ -1,7 +1,7 @@
 """Fixtures of the gateway's tests: with nothing behind it, or with everything."""
 
 from asyncio import AbstractEventLoop
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -38,10 +38,10 @@ async def lonely() -> AsyncIterator[World]:
 
 
 @pytest.fixture(scope="module")
-def stocked(database: Database) -> Iterator[Database]:
+def stocked(database: Database) -> Database:
     """The module's database with one package to run."""
     import_package(database, PACKAGE, PROMPT)
-    yield database
+    return database
 
 
 def import_package(database: Database, name: str, prompt: str, **arguments: Any) -> str:

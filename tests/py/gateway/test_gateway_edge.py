@@ -152,7 +152,8 @@ class TestBrokenHttp:
 
     async def test_a_chunked_body_that_is_none_is_refused(self, lonely: World):
         octets = (
-            f"POST {API}/auth/login HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n".encode()
+            f"POST {API}/auth/login HTTP/1.1\r\nTransfer-Encoding: chunked\r\n".encode()
+            + b"Content-Type: application/json\r\n"
             + CLOSE
             + b"zz\r\n"
         )

@@ -47,6 +47,11 @@ def segment(value: Any) -> str:
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
+def signature_of(token: str) -> bytes:
+    text = token.split(".")[-1]
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
 def test_a_token_of_ours_names_its_user():
     assert read(issue_access_token(SETTINGS, USER)) == USER
     assert read(token_with()) == USER
@@ -99,9 +104,9 @@ def test_every_truncation_and_every_changed_character_is_refused():
         assert read(token[:end]) is None
     for place in range(len(token)):
         changed = token[:place] + ("A" if token[place] != "A" else "Q") + token[place + 1 :]
-        # The last character of each part holds bits that decode to nothing; all others must count.
-        if jwt.utils.base64url_decode(changed.split(".")[-1]) != jwt.utils.base64url_decode(token.split(".")[-1]):
-            assert read(changed) is None
+        # The very last character holds bits that decode to nothing; all others must count.
+        is_the_same = place == len(token) - 1 and signature_of(changed) == signature_of(token)
+        assert is_the_same or read(changed) is None
 
 
 @pytest.mark.parametrize(

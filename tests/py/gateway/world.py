@@ -141,7 +141,11 @@ class World:
     def usage(self, person: Person) -> list[str]:
         """Outcomes of a person's runs, oldest first."""
         return self.value(
-            "select coalesce(array_agg(outcome order by reserved_at), '{}') from playground.usage where user_id = %s",
+            """
+            select coalesce(array_agg(outcome::text order by reserved_at), '{}')
+            from playground.usage
+            where user_id = %s
+            """,
             person.id,
         )
 
