@@ -3,6 +3,7 @@
 import os
 from urllib.parse import quote
 
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from scripts.setup.cluster import DATABASE, SOCKET_FILE, socket_folder
@@ -55,7 +56,12 @@ def as_url(address: str) -> str:
 
 
 def _parts(address: str) -> dict[str, str]:
-    return {name: str(value) for name, value in conninfo_to_dict(address).items() if value is not None}
+    try:
+        known = conninfo_to_dict(address)
+    except ProgrammingError:
+        # libpq's own words repeat the address, and with it a password.
+        raise SetupError("this is no address of a database: postgresql://user:password@host:port/database") from None
+    return {name: str(value) for name, value in known.items() if value is not None}
 
 
 def _join(parts: dict[str, str]) -> str:

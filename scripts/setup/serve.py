@@ -65,7 +65,6 @@ def main(arguments: list[str]) -> int:
     for number in SIGNALS:
         signal.signal(number, _raise_stopped)
     with ExitStack() as running:
-        # Runs first on the way out: what was started is ended whole, whatever else is pressed. Every step is bounded.
         folder = data_home() / "serve"
         try:
             running.enter_context(only_one(folder))
@@ -74,6 +73,7 @@ def main(arguments: list[str]) -> int:
             say("stopping")
             return 0
         finally:
+            # What was started is ended whole, whatever else is pressed; every step is bounded.
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
 
@@ -144,14 +144,24 @@ def prepare(admin: str, *, with_demo: bool) -> DemoLogin | None:
         migrate(admin, say=lambda text: None)
     frontend = os.environ.get("FRONTEND_URL")
     if frontend:
-        with psycopg.connect(with_role(admin, "scrip_operator"), autocommit=True) as connection:
-            connection.execute(
-                "select admin.set_setting('frontend_url', %s, 'scripts/serve: FRONTEND_URL')", [frontend]
-            )
+        set_frontend(admin, frontend)
     if not with_demo:
         return None
     with step("demo data"):
         return load_demo(admin)
+
+
+def set_frontend(admin: str, address: str) -> None:
+    """The database builds links with it. An audited change, so only when it is one."""
+    with psycopg.connect(with_role(admin, "scrip_owner"), autocommit=True) as connection:
+        connection.execute(
+            """
+            select admin.set_setting('frontend_url', %(address)s, 'scripts/serve: FRONTEND_URL')
+            from playground.platform_settings
+            where frontend_url is distinct from %(address)s
+            """,
+            {"address": address},
+        )
 
 
 def delete_kept_files(folder: Path) -> None:

@@ -53,3 +53,9 @@ def test_without_any_database_the_message_says_what_to_do(
     monkeypatch.setenv("SCRIP_DATA", str(tmp_path_factory.mktemp("data")))
     with pytest.raises(address.SetupError, match="start scripts/serve"):
         address.database_url("scrip_owner")
+
+
+def test_what_is_no_address_is_not_repeated() -> None:
+    with pytest.raises(address.SetupError, match="no address") as refused:
+        address.as_url("ann:secret at db.example")
+    assert "secret" not in str(refused.value)
