@@ -97,7 +97,7 @@ def wait_until_ready(address: str, children: list[Child]) -> None:
                 if child.process.poll() is not None:
                     raise SetupError(f"{child.name} did not start; the end of {child.log}:\n{child.last_lines()}")
             try:
-                with urllib.request.urlopen(f"{address}/readyz", timeout=5):  # noqa: S310
+                with urllib.request.urlopen(f"{address}/readyz", timeout=5):
                     return
             except urllib.error.HTTPError as error:
                 answer = f"{error.code} {error.read(500).decode('utf-8', 'replace')}"

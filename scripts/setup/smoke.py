@@ -7,6 +7,7 @@ administrator who is no superuser, passwords, no pg_cron) and gives its DATABASE
 import argparse
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from scripts.setup.address import with_login
 from scripts.setup.cluster import Cluster
@@ -27,7 +29,6 @@ from scripts.setup.system import put_on_path, require_postgres
 
 START_SECONDS = 300
 STOP_SECONDS = 90
-PASSWORD = "throw-away"  # noqa: S105
 EVENT = "event: done\ndata: "
 
 
@@ -105,16 +106,18 @@ def managed_server(folder: Path) -> Iterator[str]:
     """The address of a database whose owner may create roles and nothing more, on a server that asks for passwords."""
     postgres = require_postgres(for_tests=False)
     put_on_path(postgres.bin)
+    password = secrets.token_hex(12)
     cluster = Cluster(folder, postgres, durable=False, trusting=True, settings={"shared_preload_libraries": ""})
     try:
         cluster.start()
         with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(f"create role manager login createrole password '{PASSWORD}'")
+            create_role = sql.SQL("create role manager login createrole password {}")
+            connection.execute(create_role.format(sql.Literal(password)))
             connection.execute("create database managed owner manager template template0")
             rules = "local all postgres trust\nlocal all all scram-sha-256\n"
             (cluster.data / "pg_hba.conf").write_text(rules)
             connection.execute("select pg_reload_conf()")
-        yield with_login(cluster.url("manager", "managed"), "manager", PASSWORD)
+        yield with_login(cluster.url("manager", "managed"), "manager", password)
     finally:
         cluster.remove()
 

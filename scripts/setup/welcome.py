@@ -31,7 +31,7 @@ def introduce(address: str, login: DemoLogin | None, simulated: tuple[str, ...])
 
 def example(address: str, login: DemoLogin) -> str:
     """One line for a POSIX shell: log in, keep the token, run a package."""
-    with urllib.request.urlopen(f"{address}/api/v1/packages?limit=1", timeout=10) as reply:  # noqa: S310
+    with urllib.request.urlopen(f"{address}/api/v1/packages?limit=1", timeout=10) as reply:
         package = json.load(reply)["packages"][0]["name"]
     # An unpacked one is on our PATH only, not on that of the person who pastes the line.
     found = Path(shutil.which("curl") or "curl")
