@@ -28,7 +28,6 @@ DATABASE = "scrip"
 ROLES = ("postgres", "scrip_owner", "scrip_gateway", "scrip_cron", "scrip_operator", "scrip_analyst")
 SOCKET_FILE = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # the kernel allows 107 bytes
-LARGEST_LOG = 50_000_000
 START_SECONDS = 300  # recovery after a crash may take a while
 MB = 1024 * 1024
 
@@ -193,8 +192,6 @@ class Cluster:
             shutil.chown(path, self.user)
 
     def _launch(self, data: Path) -> Child:
-        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
-            self.log.unlink()
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
         return start(
             "PostgreSQL",

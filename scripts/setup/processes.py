@@ -12,6 +12,8 @@ from pathlib import Path
 
 from scripts.setup.console import warn
 
+LARGEST_LOG = 50_000_000  # bytes; a larger one is put aside at the next start
+
 
 @dataclass
 class Child:
@@ -67,7 +69,7 @@ def start(
     cwd: Path = Path("/"),
     dies_with_us: signal.Signals = signal.SIGTERM,
 ) -> Child:
-    """Starts a program whose output goes to `log`.
+    """Starts a program whose output is added to `log`.
 
     `dies_with_us` is the signal it gets when this process ends without having stopped it (kill -9).
     """
@@ -75,6 +77,8 @@ def start(
     guard = ["setpriv", "--pdeathsig", dies_with_us.name.removeprefix("SIG")]
     command = [*guard, *words[1:]] if user else [*guard, "--", *words]
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LARGEST_LOG:
+        log.replace(log.with_name(log.name + ".old"))
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
