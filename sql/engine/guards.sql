@@ -35,14 +35,17 @@ set search_path = ''
 as $$
 declare
   v_before bigint := 0;
+  v_number_before bigint := 0;
 begin
   if tg_op = 'UPDATE' then
     v_before := old.remaining;
+    v_number_before := old.last_number;
   end if;
-  if new.remaining <> v_before and not exists (
+  -- Each line once: the same amount again would otherwise pass with the line that the grant already has.
+  if new.remaining <> v_before and (new.last_number <= v_number_before or not exists (
     select
     from playground.transaction_parts
-    where account_id = new.account_id and number = new.last_number and grant_id = new.grant_id and amount = new.remaining - v_before)
+    where account_id = new.account_id and number = new.last_number and grant_id = new.grant_id and amount = new.remaining - v_before))
   then
     raise exception using
       errcode = 'SCL01',
@@ -51,7 +54,7 @@ begin
   end if;
   return null;
 end $$;
-comment on function engine.guard_grant() is 'Trigger: remaining changes only by the part of the transaction that last_number names. SCL01.';
+comment on function engine.guard_grant() is 'Trigger: remaining changes only by the part of a newer transaction, which last_number names. SCL01.';
 
 create or replace function engine.guard_transaction()
 returns trigger
