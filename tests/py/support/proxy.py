@@ -64,6 +64,8 @@ class Stop:
         self._link = link
         self._reached.set()
         await self._resumed.wait()
+        if link.is_cut:
+            raise ConnectionAbortedError("cut here")
 
 
 class DatabaseProxy:
@@ -164,6 +166,7 @@ class _Link:
         # What each answer still to come belongs to: the functions called up to a Sync or in a simple query.
         self._expected: deque[list[str]] = deque()
         self._called: list[str] = []
+        self.is_cut = False
 
     async def run(self) -> None:
         try:
@@ -180,6 +183,7 @@ class _Link:
             self.cut()
 
     def cut(self) -> None:
+        self.is_cut = True
         for _, writer in (self._client, self._server):
             writer.transport.abort()
 
