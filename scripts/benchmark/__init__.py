@@ -1,0 +1,1 @@
+"""scripts/bench: how fast Scrip is on this machine, each figure beside its floor from the same run."""
