@@ -143,7 +143,7 @@ ROUTES: tuple[Route, ...] = (
         answer=answers.Packages,
     ),
     get(
-        f"{API}/packages/{{id:.+}}",
+        f"{API}/packages/{{id:[\\s\\S]+}}",
         rpc("get_package", named="package", missing=PACKAGE_NOT_FOUND),
         "One package, by id or name, with its versions",
         access=Access.OPTIONAL,

@@ -68,7 +68,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     pattern = NOWHERE
     if route is not None:
         request[ROUTE] = route
-        pattern = route.path
+        pattern = route.shown_path
     status = 499  # nobody left to answer
     try:
         response = await handler(request)

@@ -1,6 +1,5 @@
 """The OpenAPI 3.1 document, made from the route table and the types that validate requests."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,7 +36,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     schemas = _schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(document_path(route), {})[route.method.lower()] = _operation(route, schemas)
+        paths.setdefault(route.shown_path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -60,11 +59,6 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
             },
         },
     }
-
-
-def document_path(route: Route) -> str:
-    """The route's path without the expressions that only the router reads."""
-    return re.sub(r"\{(\w+):[^}]*\}", r"{\1}", route.path)
 
 
 def _schemas(routes: tuple[Route, ...]) -> dict[str, Any]:
@@ -168,7 +162,7 @@ def _success(route: Route) -> dict[str, Any]:
     if route.answer is not None:
         content["application/json"] = {"schema": _reference(route.answer)}
     for media in route.other_media:
-        content[media] = {"schema": {"type": "string"}}
+        content[media] = {"schema": {"type": "object" if media == "application/json" else "string"}}
     description = EVENTS if "text/event-stream" in route.other_media else "The answer."
     return {"description": description, "content": content}
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cached_property
 from typing import Any
 
 from aiohttp import web
@@ -48,10 +49,15 @@ class Route:
     other_answers: dict[int, Any] = field(default_factory=dict)
     refuses: tuple[Kind, ...] = ()
 
+    @cached_property
+    def shown_path(self) -> str:
+        """The path for people: without the expressions that only the router reads."""
+        return re.sub(r"\{(\w+):[^}]*\}", r"{\1}", self.path)
+
     @property
     def operation_id(self) -> str:
         """A name that is unique and made of words only."""
-        words = re.findall(r"[A-Za-z0-9]+", re.sub(r":[^}]*", "", self.path))
+        words = re.findall(r"[A-Za-z0-9]+", self.shown_path)
         return "_".join([self.method.lower(), *words])
 
 
