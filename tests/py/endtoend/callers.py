@@ -82,6 +82,14 @@ class Streamed:
         return bool(self.events) and self.last.name in ("done", "error")
 
 
+class StreamRefused(Exception):
+    """A stream that never began, and the reply instead."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"{reply.status} {reply.octets.decode()}")
+        self.reply = reply
+
+
 class Caller:
     """One person at one gateway."""
 
@@ -119,13 +127,14 @@ class Caller:
     async def stream(
         self, user_input: str = "hello", *, key: str | None = None, into: list[Event] | None = None, **fields: Any
     ) -> Streamed:
-        """A streamed run, read as far as it comes; one that never began raises aiohttp.ClientError.
+        """A streamed run, read as far as it comes. Events are seen in `into` at once.
 
-        Events are seen in `into` as they come.
+        Raises StreamRefused when it was refused before it began, aiohttp.ClientError when it was hung up on.
         """
         events = [] if into is None else into
         async with self.streaming(user_input, key=key, **fields) as response:
-            assert response.content_type == "text/event-stream", await response.text()
+            if response.content_type != "text/event-stream":
+                raise StreamRefused(Reply(response.status, response.headers, await response.read()))
             # Hung up on, what came is what there is.
             with suppress(aiohttp.ClientError):
                 async for event in events_of(response):

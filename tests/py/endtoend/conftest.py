@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -105,14 +106,15 @@ def start_gateway(tmp_path_factory: pytest.TempPathFactory, simulator_address: s
 class Service:
     """The gateway of a module; `gateway` starts another one when a test has ended the last."""
 
-    def __init__(self, start: StartGateway, database_url: str) -> None:
+    def __init__(self, start: StartGateway, database_url: str, **settings: object) -> None:
         self._start = start
         self._database_url = database_url
+        self._settings = settings
         self._gateway: Gateway | None = None
 
     async def gateway(self) -> Gateway:
         if self._gateway is None or not self._gateway.is_running:
-            self._gateway = await self._start(self._database_url)
+            self._gateway = await self._start(self._database_url, **self._settings)
         return self._gateway
 
 
@@ -137,10 +139,19 @@ def proxied(database: Database, folder: Path) -> str:
 @pytest.fixture
 async def proxy(stocked: Database, proxy_folder: Path) -> AsyncIterator[DatabaseProxy]:
     """A proxy in front of the module's database that stops at named points."""
-    async with DatabaseProxy(stocked.url("scrip_gateway")) as proxy:
-        os.symlink(str(conninfo_to_dict(proxy.url)["host"]), proxy_folder)
+    async with linked(stocked, proxy_folder) as proxy:
         yield proxy
-        os.unlink(proxy_folder)
+
+
+@asynccontextmanager
+async def linked(database: Database, folder: Path) -> AsyncIterator[DatabaseProxy]:
+    """A proxy in front of a database, that is found in `folder`."""
+    async with DatabaseProxy(database.url("scrip_gateway")) as proxy:
+        os.symlink(str(conninfo_to_dict(proxy.url)["host"]), folder)
+        try:
+            yield proxy
+        finally:
+            os.unlink(folder)
 
 
 @pytest.fixture
