@@ -1,0 +1,1 @@
+"""How far token estimates are from real counts: samples, a real tokenizer, the note. Development only."""
