@@ -21,7 +21,9 @@ from scripts.setup.testing import ADMIN_URL, test_server
 
 DATABASE = "scrip_check"
 CODE_SCHEMAS = ["engine", "api", "jobs", "admin", "analytics", "playground", "rollup"]
-# Warnings about speed are left to people: most name the casts that a signature asks for.
+# Warnings about speed are left to people: most name the casts that a signature asks for. Of the rest, as in
+# tests/sql/schema/functions.sql: the checker knows no shape for an argument of type record, wishes for no row beside
+# another result, and takes a result column that the contract calls "user" for a slip.
 PLPGSQL_CHECK = """
 select format('%%I.%%I line %%s: %%s: %%s', n.nspname, p.proname, coalesce(c.lineno, 0), c.level, c.message)
 from pg_proc as p
@@ -29,11 +31,12 @@ join pg_namespace as n on n.oid = p.pronamespace
 join pg_language as l on l.oid = p.prolang
 left join pg_trigger as t on t.tgfoid = p.oid and not t.tgisinternal
 cross join lateral plpgsql_check_function_tb(
-  p.oid, coalesce(t.tgrelid, 0), fatal_errors => false, security_warnings => true
+  p.oid, coalesce(t.tgrelid, 0), security_warnings => true
 ) as c
 where n.nspname = any(%s)
   and l.lanname = 'plpgsql'
   and (p.prorettype <> 'trigger'::regtype or t.oid is not null)
+  and c.message !~ '^(record "p_\\w+" is not assigned yet|composite OUT variable|name of parameter "user" is reserved)'
 order by 1
 """
 
