@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.packages.limits import PackageRefused
 from scripts.packages.package import read_package
 from scripts.setup.paths import ROOT
 
@@ -55,8 +56,11 @@ def read_samples() -> list[Sample]:
 
 
 def read_prompt(archive: Path) -> Sample:
-    """The prompt of a package as a run sends it. Raises PackageRefused, OSError."""
-    package = read_package(archive)
+    """The prompt of a package as a run sends it. Raises PackageRefused naming the archive, OSError."""
+    try:
+        package = read_package(archive)
+    except PackageRefused as error:
+        raise PackageRefused(f"{archive}: {error}") from error
     # Joined by a blank line, as the database does.
     text = "\n\n".join(file.content for file in package.files)
     return Sample(None, f"{package.manifest.name} {package.manifest.version}", text)

@@ -33,7 +33,7 @@ def count(texts: list[str]) -> Counted:
     """Counts the tokens of all texts. Raises SetupError when npm or the tokenizer cannot do their work."""
     with TemporaryDirectory(prefix="scrip-tokenizer-") as folder:
         with step(f"npm install {PACKAGE}@{VERSION}"):
-            options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
+            options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]
             _node([NPM, "install", *options, f"{PACKAGE}@{VERSION}"], folder)
         said = _node([shutil.copy(COUNT, folder)], folder, msgspec.json.encode(texts))
     return msgspec.json.decode(said, type=Counted)
@@ -43,5 +43,7 @@ def _node(arguments: Sequence[str | Path], folder: str, given: bytes = b"") -> b
     """Runs a program of node's and returns what it wrote. Raises SetupError with what it complained about."""
     done = subprocess.run([NODE, *arguments], cwd=folder, input=given, capture_output=True, check=False)
     if done.returncode:
-        raise SetupError(f"{Path(arguments[0]).name} failed: {done.stderr.decode(errors='replace').strip()[-2000:]}")
+        # The cause comes first, then where in its code it was noticed.
+        cause = done.stderr.decode(errors="replace").strip()[:300]
+        raise SetupError(f"{Path(arguments[0]).name} failed: {cause}")
     return done.stdout
