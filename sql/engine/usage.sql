@@ -170,7 +170,8 @@ begin
       jsonb_build_object('asked', p_hold.model, 'answered', left(p_answered_model, 200)), p_instant);
     v_alerts := v_alerts + 1;
   end if;
-  if p_usage_source = 'reported' and v_input > p_hold.input_tokens_estimated
+  -- The setting is read only when the estimate was passed at all; an input nobody reported is the estimate itself.
+  if v_input > p_hold.input_tokens_estimated
     and v_input > p_hold.input_tokens_estimated * (select estimate_alert_factor from playground.platform_settings)
   then
     perform engine.alert_once(
