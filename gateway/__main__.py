@@ -3,6 +3,7 @@
 SIGTERM or SIGINT drains: nothing new is accepted, runs under way end within their deadline, at most DRAIN_SECONDS.
 """
 
+import gc
 import os
 import shutil
 import socket
@@ -49,6 +50,9 @@ def main() -> int:
             # Whoever still holds the socket keeps clients waiting on it, so the parent lets go as well.
             ending=listener.close,
         )
+        # What is loaded stays for good: the collector need not look at it again, nor copy its pages in every worker.
+        gc.collect()
+        gc.freeze()
         host, port = listener.getsockname()[:2]
         log.info("listening", host=host, port=port, workers=settings.workers)
         return supervisor.run()

@@ -328,4 +328,4 @@ async def _last_things(app: web.Application) -> AsyncIterator[None]:
     yield
     unfinished = await app[BACKGROUND].drain(LAST_THINGS_SECONDS)
     if unfinished:
-        log.error("settling cut short", runs=unfinished)
+        log.error("runs cut short", runs=unfinished)

@@ -69,7 +69,8 @@ async def run(request: web.Request) -> web.StreamResponse:
     if hold.replay_status is not None:
         return await _replay(request, hold, streams)
     story = Story(request, body, hold, started)
-    return await (_run_streamed(request, story) if streams else _run_whole(story))
+    with request.app[BACKGROUND].run():
+        return await (_run_streamed(request, story) if streams else _run_whole(story))
 
 
 class Story:

@@ -175,27 +175,29 @@ async def test_all_workers_answer_and_are_counted_together():
         assert b'scrip_http_requests_total{method="GET",route="/healthz",status="200"} 20.0' in text
 
 
-@pytest.fixture
-async def served(
-    stocked: Database, simulation: tuple[Simulator, str]
-) -> AsyncIterator[tuple[Gateway, World, aiohttp.ClientSession]]:
+@asynccontextmanager
+async def serving_process(
+    stocked: Database, simulation: tuple[Simulator, str], **changes: str
+) -> AsyncIterator[tuple[Gateway, World]]:
     """A gateway process over the real database; the world is how the test reaches it."""
     simulator, address = simulation
-    async with gateway(
-        DATABASE_URL=stocked.url("scrip_gateway"), ANTHROPIC_BASE_URL=address, DRAIN_SECONDS="20", LOG_LEVEL="info"
-    ) as running:
+    async with gateway(DATABASE_URL=stocked.url("scrip_gateway"), ANTHROPIC_BASE_URL=address, **changes) as running:
         port = (await running.says("listening"))["port"]
         async with aiohttp.ClientSession() as session:
             world = World(f"http://127.0.0.1:{port}", app=None, settings=SETTINGS, session=session)  # pyright: ignore
             world.database, world.simulator = stocked, simulator
-            yield running, world, session
+            yield running, world
+
+
+@pytest.fixture
+async def served(stocked: Database, simulation: tuple[Simulator, str]) -> AsyncIterator[tuple[Gateway, World]]:
+    async with serving_process(stocked, simulation, DRAIN_SECONDS="20") as served:
+        yield served
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_drain_lets_runs_end_and_settles_them(
-    served: tuple[Gateway, World, aiohttp.ClientSession], stream: bool
-):
-    running, world, _ = served
+async def test_a_drain_lets_runs_end_and_settles_them(served: tuple[Gateway, World], stream: bool):
+    running, world = served
     person = world.person(100)
     world.pause(Pause("mid_stream" if stream else "before_first_byte"))
     run = asyncio.ensure_future(world.run(person, stream=stream))
@@ -214,6 +216,25 @@ async def test_a_drain_lets_runs_end_and_settles_them(
     assert world.open_holds(person) == 0
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_run_that_outlives_the_drain_is_given_back(
+    stocked: Database, simulation: tuple[Simulator, str], stream: bool
+):
+    async with serving_process(stocked, simulation, DRAIN_SECONDS="0.2") as (running, world):
+        person = world.person(100)
+        world.pause(Pause("mid_stream" if stream else "before_first_byte"))
+        run = asyncio.ensure_future(world.run(person, stream=stream))
+        await world.waiting("mid_stream" if stream else "before_first_byte")
+        running.tell(signal.SIGTERM)
+        assert await running.ended() == 0
+        with suppress(aiohttp.ClientError):
+            assert b"event: done" not in (await run).octets
+        assert not running.seen("runs cut short")
+        assert world.open_holds(person) == 0
+        assert world.usage(person) == ["provider_broke"]
+        assert world.balance(person)["available"] == 105
+
+
 async def until_refused(world: World) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
@@ -221,8 +242,8 @@ async def until_refused(world: World) -> None:
                 await asyncio.sleep(0.01)
 
 
-async def test_a_gateway_killed_mid_run_charges_nothing(served: tuple[Gateway, World, aiohttp.ClientSession]):
-    running, world, _ = served
+async def test_a_gateway_killed_mid_run_charges_nothing(served: tuple[Gateway, World]):
+    running, world = served
     person = world.person(100)
     world.pause(Pause("mid_stream"))
     async with world.stream(person) as response:

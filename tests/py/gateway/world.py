@@ -211,12 +211,14 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, **collaborators: Any) -> AsyncIterator[World]:
-    """A gateway on a port of its own inside this event loop."""
+async def serving(settings: Settings, *, send_buffer: int = 0, **collaborators: Any) -> AsyncIterator[World]:
+    """A gateway on a port of its own inside this event loop. `send_buffer`: octets the kernel takes for a client."""
     app = make_app(settings, **collaborators)
     runner = Runner(app, drain_seconds=settings.drain_seconds)
     await runner.setup()
     listener = socket.create_server(("127.0.0.1", 0))
+    if send_buffer:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     await web.SockSite(runner, listener).start()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS)) as session:
         try:
@@ -228,7 +230,7 @@ async def serving(settings: Settings, **collaborators: Any) -> AsyncIterator[Wor
 
 @asynccontextmanager
 async def whole_world(
-    database: Database, simulator: Simulator, simulator_address: str, **changes: Any
+    database: Database, simulator: Simulator, simulator_address: str, *, send_buffer: int = 0, **changes: Any
 ) -> AsyncIterator[World]:
     """A gateway with everything behind it."""
     settings = replace(
@@ -240,7 +242,7 @@ async def whole_world(
             **changes,
         },
     )
-    async with serving(settings) as world:
+    async with serving(settings, send_buffer=send_buffer) as world:
         world.database = database
         world.simulator = simulator
         yield world
