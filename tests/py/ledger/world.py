@@ -1,6 +1,7 @@
 """People, a package and runs at SQL level: the calls that the gateway, the scheduler and operators make."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString, NamedTuple, cast
@@ -103,6 +104,11 @@ def answer_of(row: Row) -> Row | Refused:
     return Refused(row.refusal, row.refusal_detail)
 
 
+def refused(error: psycopg.DatabaseError) -> Refused:
+    detail = error.diag.message_detail
+    return Refused(error.sqlstate or "", json.loads(detail) if detail else None)
+
+
 class Caller:
     """A connection of one role that tells refusals from results. Anything else that goes wrong is raised."""
 
@@ -116,7 +122,7 @@ class Caller:
         except psycopg.DatabaseError as error:
             if error.sqlstate is None or not error.sqlstate.startswith("SC"):
                 raise
-            return Refused(error.sqlstate)
+            return refused(error)
         return answer_of(row)
 
     def get(self, query: Query) -> Row:
@@ -143,7 +149,7 @@ class AsyncCaller:
         except psycopg.DatabaseError as error:
             if error.sqlstate is None or not error.sqlstate.startswith("SC"):
                 raise
-            return Refused(error.sqlstate)
+            return refused(error)
         return answer_of(row)
 
     async def get(self, query: Query) -> Row:
