@@ -7,6 +7,10 @@ declare
   v_month record;
   v_made integer := 0;
 begin
+  -- Two at once would make the same table; the other does it all.
+  if not pg_try_advisory_xact_lock(hashtext('scrip create partitions')) then
+    return 0;
+  end if;
   for v_month in
     select parent, key, (month at time zone 'UTC') as starts_at, (month + interval '1 month') at time zone 'UTC' as ends_at,
       parent || to_char(month, '"_y"YYYY"m"MM') as partition
