@@ -108,7 +108,8 @@ class Simulator:
             tally.made += 1
             try:
                 response = await self._answer(request, call, read)
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, ConnectionError):
+                # Cancelled while it waited, or found out by writing: either way nobody is left.
                 call.state = "aborted"
                 tally.aborted += 1
                 self.changed()

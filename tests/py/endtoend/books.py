@@ -85,6 +85,7 @@ class Used:
 class Hold:
     id: str
     status: str
+    outcome: str | None
     credits: int
     charged: int | None
     input_tokens_estimated: int
@@ -149,7 +150,8 @@ class Books:
     def holds(self, person: Person) -> list[Hold]:
         """Holds, oldest first."""
         statement = """
-            select hold_id::text, status, credits, charged, input_tokens_estimated, max_output_tokens, expires_at
+            select hold_id::text, status, outcome, credits, charged,
+              input_tokens_estimated, max_output_tokens, expires_at
             from playground.holds where user_id = %s order by reserved_at
         """
         return [Hold(*row) for row in self.rows(statement, person.id)]
@@ -171,6 +173,12 @@ class Books:
             "where user_id = %s and session_id = %s order by number",
             person.id,
             session_id,
+        )
+
+    def answer(self, person: Person) -> str:
+        """The only answer a person has got, or what was kept of it."""
+        return self.value(
+            "select content from playground.messages where user_id = %s and role = 'assistant'", person.id
         )
 
     def stored_body(self, person: Person) -> bytes:

@@ -1,10 +1,11 @@
 """The model simulator as a test directs it: over its own HTTP interface, `/_sim/…`."""
 
+import asyncio
 from typing import Any
 
 import aiohttp
 
-from tests.py.endtoend.waiting import PATIENCE_SECONDS
+from tests.py.endtoend.waiting import LOOK_AGAIN_SECONDS, PATIENCE_SECONDS
 
 
 class Simulation:
@@ -40,14 +41,22 @@ class Simulation:
 
     async def made(self, provider: str | None = None) -> int:
         """Calls received, of one provider or of all."""
-        async with self._session.get(f"{self.address}/_sim/state") as response:
-            calls = (await response.json())["calls"]
-        return sum(tally["made"] for name, tally in calls.items() if provider in (None, name))
+        return sum(tally["made"] for name, tally in (await self._tallies()).items() if provider in (None, name))
+
+    async def all_ended(self) -> None:
+        """Returns once no call is open any more."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while any(tally["open"] for tally in (await self._tallies()).values()):
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def calls(self, match: str = "") -> list[dict[str, Any]]:
         """Requests as received whose last message contains `match`, oldest first."""
         async with self._session.get(f"{self.address}/_sim/calls", params={"match": match, "limit": "500"}) as response:
             return await response.json()
+
+    async def _tallies(self) -> dict[str, dict[str, int]]:
+        async with self._session.get(f"{self.address}/_sim/state") as response:
+            return (await response.json())["calls"]
 
     async def _post(self, what: str, body: dict[str, Any]) -> None:
         async with self._session.post(f"{self.address}/_sim/{what}", json=body) as response:

@@ -43,6 +43,12 @@ class Scene:
         (result,) = await asyncio.gather(self._task, return_exceptions=True)
         return result
 
+    async def leave(self) -> None:
+        """The client hangs up."""
+        assert self._task is not None
+        self._task.cancel()
+        await self.ended()
+
     def cut(self) -> None:
         """Ends the database connection that is being held, if one is: its gateway is dead, or is to think it so."""
         if self.stop is not None:
