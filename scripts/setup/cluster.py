@@ -120,8 +120,8 @@ class Cluster:
             shutil.rmtree(folder, ignore_errors=True)
 
     def preload(self) -> str:
-        """The libraries to load at start, of those this PostgreSQL has."""
-        wanted = ("pg_cron", "pg_stat_statements", "plpgsql_check")
+        """The libraries to load at start, of those this PostgreSQL has. plpgsql_check watches every statement: for tests."""
+        wanted = ("pg_cron", "pg_stat_statements", *(() if self.durable else ("plpgsql_check",)))
         return ",".join(name for name in wanted if self.postgres.has_extension(name))
 
     def _create(self) -> None:
