@@ -79,30 +79,32 @@ def folder(reachable_folder: Path) -> Iterator[Path]:
     assert not state.exists(), "a scripts/serve was left running"
 
 
-def test_ctrl_c_ends_everything_and_a_second_start_finds_the_same_database(folder: Path) -> None:
+def test_one_folder_through_three_starts(folder: Path) -> None:
+    """A second serve is refused, Ctrl-C ends everything, the next start finds the database again, --reset does not."""
     first = started(serve(folder))
     assert len(first.descendants) >= 4  # PostgreSQL, the simulator, the gateway and its worker
     with urllib.request.urlopen(f"{first.address}/healthz") as reply:
         assert reply.status == 200
+    intruder = serve(folder)
+    _, complaint = intruder.communicate(timeout=PATIENCE_SECONDS)
+    assert intruder.returncode == 1
+    assert first.address in complaint
+    assert "--data" in complaint
     assert first.send(signal.SIGINT) == 0
     wait_until_gone(first.descendants)
-    control = (folder / "serve/pg/global/pg_control").stat().st_ino
+
+    secret = (folder / "serve/jwt-secret").read_text()
+    control = (folder / "serve/pg/PG_VERSION").stat()
     second = started(serve(folder))
     assert second.send(signal.SIGTERM) == 0
     wait_until_gone(second.descendants)
-    assert (folder / "serve/pg/global/pg_control").stat().st_ino == control
+    assert (folder / "serve/pg/PG_VERSION").stat().st_ctime_ns == control.st_ctime_ns
+    assert (folder / "serve/jwt-secret").read_text() == secret
 
-
-def test_a_second_serve_says_where_the_first_is(folder: Path) -> None:
-    first = started(serve(folder))
-    try:
-        second = serve(folder)
-        _, complaint = second.communicate(timeout=PATIENCE_SECONDS)
-        assert second.returncode == 1
-        assert first.address in complaint
-        assert "--data" in complaint
-    finally:
-        assert first.send(signal.SIGTERM) == 0
+    third = started(serve(folder, "--reset"))
+    assert third.send(signal.SIGTERM) == 0
+    assert (folder / "serve/pg/PG_VERSION").stat().st_ctime_ns != control.st_ctime_ns
+    assert (folder / "serve/jwt-secret").read_text() != secret
 
 
 def test_kill_9_of_serve_leaves_nothing_behind_and_the_next_start_works(folder: Path) -> None:
@@ -133,17 +135,6 @@ def name_of(pid: int) -> str:
     if "gateway.llm.simulator" in command:
         return "simulator"
     return "gateway" if "gateway" in command else "postgres"
-
-
-def test_reset_starts_over(folder: Path) -> None:
-    first = started(serve(folder))
-    assert first.send(signal.SIGTERM) == 0
-    secret = (folder / "serve/jwt-secret").read_text()
-    (folder / "serve/pg/not-ours").write_text("")
-    second = started(serve(folder, "--reset"))
-    assert second.send(signal.SIGTERM) == 0
-    assert not (folder / "serve/pg/not-ours").exists()
-    assert (folder / "serve/jwt-secret").read_text() != secret
 
 
 def test_a_port_in_use_is_named_before_anything_starts(folder: Path) -> None:
