@@ -23,7 +23,7 @@ from tests.py.support.database import Database
 
 API = "/api/v1"
 SECRET = "a-secret-of-tests-with-enough-bytes-in-it"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 CRON_TOKEN = "c" * 40
 METRICS_TOKEN = "m" * 40
 PACKAGE = "@tests/one-sentence"
