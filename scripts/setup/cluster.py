@@ -120,7 +120,7 @@ class Cluster:
             shutil.rmtree(folder, ignore_errors=True)
 
     def preload(self) -> str:
-        """The libraries to load at start, of those this PostgreSQL has. plpgsql_check watches every statement: for tests."""
+        """The libraries to load at start, of those this PostgreSQL has; plpgsql_check slows every statement down."""
         wanted = ("pg_cron", "pg_stat_statements", *(() if self.durable else ("plpgsql_check",)))
         return ",".join(name for name in wanted if self.postgres.has_extension(name))
 
