@@ -105,8 +105,8 @@ create table playground.models (
 );
 comment on table playground.models is 'Models on offer under their alias. multiplier: credits per tokens_per_credit tokens.';
 insert into playground.models (model, provider, provider_model, multiplier, position) values
-  ('sonnet', 'anthropic', 'claude-sonnet-4-5', 1, 1),
-  ('opus', 'anthropic', 'claude-opus-4-1', 5, 2),
+  ('sonnet', 'anthropic', 'claude-sonnet-4-6', 1, 1),
+  ('opus', 'anthropic', 'claude-opus-4-6', 5, 2),
   ('gpt-4o', 'openai', 'gpt-4o', 2, 3),
   ('gpt-4o-mini', 'openai', 'gpt-4o-mini', 0.5, 4),
   ('gpt-4-turbo', 'openai', 'gpt-4-turbo', 2, 5);

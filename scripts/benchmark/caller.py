@@ -18,7 +18,7 @@ from scripts.benchmark.wire import Line, run_request
 
 # The simulator forgets all but its last 500 calls.
 STREAMS = 200
-MODEL = "claude-sonnet-4-5"
+MODEL = "claude-sonnet-4-6"
 OUTPUT_TOKENS = 4096
 DEADLINE_SECONDS = 60.0
 

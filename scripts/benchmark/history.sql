@@ -74,7 +74,7 @@ insert into playground.usage (
   account_id, reserved_at, hold_id, user_id, session_id, package_id, package_version, model, answered_model, tier, outcome, usage_source,
   is_comparison, is_simulated, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, input_tokens_estimated,
   credits, cost_usd, budget_usd, stop_reason, duration_ms, recorded_at)
-select account_id, at - interval '3 seconds', hold_id, account_id, session_id, package.package_id, '1.0.0', 'sonnet', 'claude-sonnet-4-5',
+select account_id, at - interval '3 seconds', hold_id, account_id, session_id, package.package_id, '1.0.0', 'sonnet', 'claude-sonnet-4-6',
   'unlimited', 'completed', 'reported', false, true, 1500, 300, 0, 0, 2000, 1, 0.009, 0, 'end_turn', 3000, at
 from line
 cross join (select min(package_id::text)::uuid as package_id from playground.packages) as package

@@ -10,5 +10,5 @@ select *
 from api.settle_run(
   p_user_id => md5('person ' || :person)::uuid, p_hold_id => :hold_id, p_outcome => 'completed',
   p_user_input => :question, p_answer => :answer, p_input_tokens => 1500, p_output_tokens => 300,
-  p_cache_read_tokens => 0, p_cache_write_tokens => 0, p_answered_model => 'claude-sonnet-4-5', p_stop_reason => 'end_turn',
+  p_cache_read_tokens => 0, p_cache_write_tokens => 0, p_answered_model => 'claude-sonnet-4-6', p_stop_reason => 'end_turn',
   p_duration_ms => 1200, p_is_simulated => true);

@@ -13,7 +13,7 @@ language sql
 as $$
   select (body::json ->> 'conversationId')::uuid
   from tests.reserve(p_user_id, p_session_id) as hold_id
-  cross join api.settle_run(p_user_id, hold_id, 'completed', 'Hello', 'Hi there', 10, 2, 0, 0, 'claude-sonnet-4-5', 'end_turn', 5, true)
+  cross join api.settle_run(p_user_id, hold_id, 'completed', 'Hello', 'Hi there', 10, 2, 0, 0, 'claude-sonnet-4-6', 'end_turn', 5, true)
 $$;
 select tests.freeze('2026-01-31 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset

@@ -20,7 +20,7 @@ select tests.reserve(:'ann_id') as run \gset
 select is(
   :'run'::jsonb - 'hold_id' - 'session_id',
   '{"refusal": null, "refusal_message": null, "refusal_detail": null, "replay_status": null, "replay_body": null, "model": "sonnet", "provider": "anthropic",
-    "provider_model": "claude-sonnet-4-5", "prompt": "Be brief.", "history": null, "max_output_tokens": 4096, "max_credits": 1, "deadline_ms": 180000}'::jsonb,
+    "provider_model": "claude-sonnet-4-6", "prompt": "Be brief.", "history": null, "max_output_tokens": 4096, "max_credits": 1, "deadline_ms": 180000}'::jsonb,
   'a run gets everything its model call needs'
 );
 select is((account_id, user_id, session_id, package_version, reserved_at)::text, (:'ann_id'::uuid, :'ann_id'::uuid, (:'run'::jsonb ->> 'session_id')::uuid, '1.0.0', engine.now())::text, 'and a hold')

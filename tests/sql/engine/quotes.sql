@@ -51,7 +51,7 @@ select is(
   format('%s is offered', model)
 )
 from (values
-  ('sonnet', 'claude-sonnet-4-5 x 1.0'), ('opus', 'claude-opus-4-1 x 5.0'), ('gpt-4o', 'gpt-4o x 2.0'), ('gpt-4o-mini', 'gpt-4o-mini x 0.5'), ('gpt-4-turbo', 'gpt-4-turbo x 2.0')
+  ('sonnet', 'claude-sonnet-4-6 x 1.0'), ('opus', 'claude-opus-4-6 x 5.0'), ('gpt-4o', 'gpt-4o x 2.0'), ('gpt-4o-mini', 'gpt-4o-mini x 0.5'), ('gpt-4-turbo', 'gpt-4-turbo x 2.0')
 ) as listed (model, expected);
 select is(
   array[(tests.measure(:'ann_id') ->> 'input_price')::numeric, (tests.measure(:'ann_id') ->> 'output_price')::numeric], array[3.75, 15],

@@ -56,21 +56,21 @@ as $$
 $$;
 select is(tests.price(answered, model), price, about)
 from (values
-  ('claude-sonnet-4-5', 'sonnet', '3/15', 'the model that was asked for'),
-  ('claude-sonnet-4-5-20250929', 'sonnet', '3/15', 'its dated name is the same model'),
+  ('claude-sonnet-4-6', 'sonnet', '3/15', 'the model that was asked for'),
+  ('claude-sonnet-4-6-20250929', 'sonnet', '3/15', 'its dated name is the same model'),
   (null, 'sonnet', '3/15', 'a provider that does not say'),
-  ('claude-opus-4-1', 'sonnet', '15/75', 'another known model costs its own price'),
-  ('claude-opus-4-1-20250805', 'sonnet', '15/75', 'dated or not'),
+  ('claude-opus-4-6', 'sonnet', '15/75', 'another known model costs its own price'),
+  ('claude-opus-4-6-20250805', 'sonnet', '15/75', 'dated or not'),
   ('claude-haiku-9', 'sonnet', '3/15 unknown', 'an unknown one costs the price of the one asked for, and is told'),
-  ('claude-sonnet-4-5-mini', 'sonnet', '3/15 unknown', 'a longer name is not a dated one'),
+  ('claude-sonnet-4-6-mini', 'sonnet', '3/15 unknown', 'a longer name is not a dated one'),
   ('', 'sonnet', '3/15 unknown', 'an empty name is unknown'),
   ('gpt-4o-mini-2024-07-18', 'gpt-4o', '0.6/2.4', 'the longest name that fits is meant'),
   ('gpt-4o-2024-11-20', 'gpt-4o-mini', '5/20', 'also where it is the dearer one'),
-  ('claude-opus-4-1', 'gpt-4o', '5/20 unknown', 'another provider''s model cannot have answered')
+  ('claude-opus-4-6', 'gpt-4o', '5/20 unknown', 'another provider''s model cannot have answered')
 ) as listed (answered, model, price, about);
 insert into playground.model_prices values ('opus', '2026-11-20 12:00:00+00', 1, 2, 3, 4), ('sonnet', '2026-11-20 12:00:00+00', 5, 6, 7, 8);
-select is(tests.price('claude-opus-4-1'), '1/2', 'another model''s price is that of the instant of the reservation');
-select is(tests.price('claude-sonnet-4-5'), '3/15', 'the model asked for keeps the price the run was reserved with');
+select is(tests.price('claude-opus-4-6'), '1/2', 'another model''s price is that of the instant of the reservation');
+select is(tests.price('claude-sonnet-4-6'), '3/15', 'the model asked for keeps the price the run was reserved with');
 select is(tests.price('claude-haiku-9'), '3/15 unknown', 'an unknown one too');
 select throws_ok($$ select engine.price_of_answer('sonnet', '2024-01-01', null, engine.now()) $$, 'P0002', null, 'without the hold''s price nothing is guessed');
 
