@@ -106,6 +106,11 @@ class Caller:
         async with self._session.get(f"{self.address}{API}{path}", headers=self._headers()) as response:
             return Reply(response.status, response.headers, await response.read())
 
+    async def estimate(self, user_input: str, **fields: Any) -> Reply:
+        where = f"{self.address}{API}/playground/estimate"
+        async with self._session.post(where, json=run_body(user_input, **fields), headers=self._headers()) as response:
+            return Reply(response.status, response.headers, await response.read())
+
     async def run(self, user_input: str = "hello", *, key: str | None = None, **fields: Any) -> Reply:
         """A plain run. Raises aiohttp.ClientError when the gateway hangs up."""
         body = run_body(user_input, **fields)
