@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(51);
+select plan(54);
 select tests.freeze('2026-01-31 10:30:00+00');
 select tests.make_package() as package_id, tests.make_plan_of(300, 200), tests.make_plan_of(0, 200) \gset
 create function tests.periods(p_user_id uuid)
@@ -38,8 +38,9 @@ begin
   perform set_config('timezone', 'UTC', true);
   return v_text;
 end $$;
-select is(tests.month_in(zone, '2026-01-31 23:30:00+00', 1), '2026-02-28T23:30:00.000000Z', format('as seen from %s, too', zone))
-from unnest(array['UTC', 'Pacific/Kiritimati', 'America/St_Johns']) as zone;
+select is(tests.month_in(zone, anchor::timestamptz, 1), ends_at, format('%s + 1 month as seen from %s', anchor, zone))
+from unnest(array['UTC', 'Pacific/Kiritimati', 'America/St_Johns']) as zone
+cross join (values ('2026-03-30 12:00:00+00', '2026-04-30T12:00:00.000000Z'), ('2026-03-01 01:00:00+00', '2026-04-01T01:00:00.000000Z')) as listed (anchor, ends_at);
 
 -- A plan begins.
 select tests.free(tests.make_user()) as ann_id \gset
@@ -163,7 +164,7 @@ declare
   v_user_id uuid := tests.make_user();
 begin
   perform admin.set_plan(v_user_id, 'prpm_plus_individual', p_anchor, 'for a test');
-  return (select format('%s begun, to %s, %s granted', periods, to_char(period_end at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), (tests.ledger(v_user_id))[2]) from playground.subscriptions where account_id = v_user_id);
+  return (select format('%s begun, to %s, %s granted', periods, to_char(period_end at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), array_to_string((tests.ledger(v_user_id))[2:], ', ')) from playground.subscriptions where account_id = v_user_id);
 end $$;
 select is(tests.begin_at(anchor), expected, about)
 from (values

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(47);
+select plan(48);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(100) as ann_id, tests.make_user_with(100) as bob_id \gset
 
@@ -82,9 +82,9 @@ select tests.release(:'ann_id', :'run', 'not_called') \g /dev/null
 select is(engine.result_of(h), null, 'a run that used nothing has no answer') from playground.holds h where hold_id = (:'run'::jsonb ->> 'hold_id')::uuid;
 
 -- Holds are found by their own account only.
-select is((engine.find_hold(:'ann_id', (:'run'::jsonb ->> 'hold_id')::uuid)).status::text, 'released', 'a hold is found whatever its state');
-select throws_ok(format('select engine.find_hold(%L, %L)', :'bob_id', :'run'::jsonb ->> 'hold_id'), 'SCH01', null, 'another account''s is not');
-select throws_ok(format('select engine.find_hold(%L, null)', :'bob_id'), 'SCH01', null, 'nor none');
+select is((engine.find_hold(:'ann_id', :'ann_id', (:'run'::jsonb ->> 'hold_id')::uuid)).status::text, 'released', 'a hold is found whatever its state');
+select throws_ok(format('select engine.find_hold(%1$L, %1$L, %2$L)', :'bob_id', :'run'::jsonb ->> 'hold_id'), 'SCH01', null, 'another account''s is not');
+select throws_ok(format('select engine.find_hold(%1$L, %1$L, null)', :'bob_id'), 'SCH01', null, 'nor none');
 
 -- An answer that comes after the hold expired.
 select tests.freeze('2026-11-30 23:58:00+00');
@@ -126,6 +126,10 @@ select tests.advance('4 minutes'), tests.reserve(:'bob_id', p_idempotency_key =>
 select isnt(:'other_run'::jsonb ->> 'hold_id', :'run'::jsonb ->> 'hold_id', 'the key of an abandoned run is free');
 select tests.settle(:'bob_id', :'run') \g /dev/null
 select throws_ok(format('select tests.reserve(%L, p_idempotency_key => %L)', :'bob_id', 'again'), 'SCI02', null, 'a late answer does not end another run');
+-- A late answer that nobody waited for, and that was never charged.
+select tests.reserve(:'bob_id', p_idempotency_key => 'gone') as run \gset
+select tests.advance('4 minutes'), tests.settle(:'bob_id', :'run', p_outcome => 'client_gone') \g /dev/null
+select isnt(tests.reserve(:'bob_id', p_idempotency_key => 'gone') ->> 'hold_id', null, 'the key of a late answer whose caller had gone is free');
 -- The bought budget that an abandoned run drew stays drawn.
 select tests.make_user() as eve_id \gset
 select tests.buy(:'eve_id', 100, 20), tests.reserve(:'eve_id', tests.text_of(20000), 'opus', p_use_no_prompt => true) as run \gset

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(65);
+select plan(66);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(500) as ann_id \gset
 select admin.set_unlimited(:'ann_id', true, 'for a test') \g /dev/null
@@ -73,6 +73,10 @@ select is(tests.price('claude-opus-4-6'), '1/2', 'another model''s price is that
 select is(tests.price('claude-sonnet-4-6'), '3/15', 'the model asked for keeps the price the run was reserved with');
 select is(tests.price('claude-haiku-9'), '3/15 unknown', 'an unknown one too');
 select throws_ok($$ select engine.price_of_answer('sonnet', '2024-01-01', null, engine.now()) $$, 'P0002', null, 'without the hold''s price nothing is guessed');
+
+insert into playground.models (model, provider, provider_model, multiplier, position) values ('dated', 'openai', 'gpt-4o-2024-11-20', 1, 9);
+insert into playground.model_prices values ('dated', '2026-01-01 00:00:00+00', 7, 8, 7, 7);
+select is(tests.price('gpt-4o-2024-11-20', 'gpt-4o-mini'), '7/8', 'a dated name with a price of its own costs that');
 
 -- Charges and costs of a run, told by its usage row. (The newer sonnet price: 5 in, 6 out, 7 read, 8 written.)
 create function tests.use(
