@@ -11,6 +11,8 @@ from gateway.errors import FORBIDDEN, Refusal
 from gateway.keys import CODE_VERSION, DOCUMENTS, POOL, SETTINGS
 
 OLDEST_HEARTBEAT_SECONDS = 150
+# Verified every 5 minutes: a check that does not end any more is no good news.
+OLDEST_VERIFICATION_SECONDS = 1800
 ALIVE = b'{"status":"ok"}'
 # The page's one style sheet is inside it, and it runs nothing.
 DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -21,6 +23,7 @@ class Health(msgspec.Struct, rename="camel"):
 
     code_version: str | None
     heartbeat_age_seconds: float | None
+    ledger_verified_age_seconds: float | None
     ledger_violations: int | None
     scheduler: bool
 
@@ -42,7 +45,8 @@ async def readyz(request: web.Request) -> web.Response:
             "codeVersion": health.code_version == request.app[CODE_VERSION],
             # Without a scheduler everything works, only later, so its absence is no fault.
             "heartbeat": not health.scheduler or (health.heartbeat_age_seconds or 0) < OLDEST_HEARTBEAT_SECONDS,
-            "ledger": not health.ledger_violations,
+            "ledger": not health.ledger_violations
+            and (not health.scheduler or (health.ledger_verified_age_seconds or 0) < OLDEST_VERIFICATION_SECONDS),
         }
     )
 

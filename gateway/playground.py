@@ -208,6 +208,7 @@ class Story:
             "stop_reason": stop_reason,
             "duration_ms": round(seconds * 1000),
             "is_simulated": simulated,
+            "account_id": self.hold.account_id,
         }
 
 

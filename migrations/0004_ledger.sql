@@ -121,7 +121,7 @@ create table playground.holds (
   tier text not null,
   model text not null,
   price_effective_from timestamptz not null,
-  multiplier numeric(8, 3) not null,
+  multiplier numeric(14, 6) not null,
   tokens_per_credit integer not null,
   input_tokens_estimated integer not null,
   max_output_tokens integer not null,

@@ -17,9 +17,13 @@ begin
 
   execute format('create role %I login in role scrip_operator', p_name);
   for v_setting in select setting_name, setting_value from engine.role_settings('scrip_operator') loop
-    -- A search path is a list of names as it stands; quoted it would be one odd name.
+    -- A search path is a list of names, each quoted on its own: operators may change their settings, so what stands
+    -- there is somebody's text and never becomes a statement.
     execute format('alter role %I set %I = ', p_name, v_setting.setting_name)
-      || case v_setting.setting_name when 'search_path' then v_setting.setting_value else quote_literal(v_setting.setting_value) end;
+      || case v_setting.setting_name
+        when 'search_path' then (
+          select string_agg(quote_ident(btrim(part, ' "')), ', ') from unnest(string_to_array(v_setting.setting_value, ',')) as part)
+        else quote_literal(v_setting.setting_value) end;
   end loop;
   perform engine.write_audit('create_operator', null, p_name, null, jsonb_build_object('role', p_name), p_reason);
 end $$;

@@ -26,4 +26,4 @@ begin
   );
 end $$;
 comment on function admin.throttle(uuid, text, timestamptz) is
-  'Refuses a person''s runs until an instant, or for good when that is null; the person is told the reason. SCD02 for an instant that is past, SCD03 without a reason, SCD04 for an unknown person.';
+  'Refuses a person''s runs until an instant, or for good when that is null. The person is told that and until when; the reason is for the audit log. SCD02 for an instant that is past, SCD03 without a reason, SCD04 for an unknown person.';

@@ -9,10 +9,11 @@ as $$
     'heartbeatAt', engine.iso(heartbeat_at),
     'heartbeatAgeSeconds', floor(extract(epoch from engine.now() - heartbeat_at))::bigint,
     'ledgerVerifiedAt', engine.iso(ledger_verified_at),
+    'ledgerVerifiedAgeSeconds', floor(extract(epoch from engine.now() - ledger_verified_at))::bigint,
     'ledgerViolations', ledger_violations,
     'scheduler', exists (select from pg_catalog.pg_extension where extname = 'pg_cron')
   )
   from playground.platform_state;
 $$;
 comment on function api.get_health() is
-  'GET /readyz. Which code is loaded, the scheduler''s last heartbeat and its age in seconds, the last self-check of the ledger; scheduler: whether this database has pg_cron.';
+  'GET /readyz. Which code is loaded, the scheduler''s last heartbeat and its age in seconds, the last self-check of the ledger and its age in seconds; scheduler: whether this database has pg_cron.';

@@ -11,16 +11,17 @@ create or replace function api.release_run(
   p_answered_model text,
   p_stop_reason text,
   p_duration_ms integer,
-  p_is_simulated boolean
+  p_is_simulated boolean,
+  p_account_id uuid default null
 ) returns table (released boolean)
 language plpgsql volatile security definer
 set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  v_account playground.accounts := engine.touch_user(p_user_id);
+  v_account playground.accounts := engine.touch_user(p_user_id, p_account_id);
   v_instant timestamptz := v_account.last_instant;
-  v_hold playground.holds := engine.find_hold(v_account.account_id, p_hold_id);
+  v_hold playground.holds := engine.find_hold(v_account.account_id, p_user_id, p_hold_id);
 begin
   if p_outcome is null or p_outcome not in ('provider_refused', 'provider_timed_out', 'provider_empty', 'provider_broke', 'not_called') then
     perform engine.refuse_field('outcome', 'is not a failure of a provider');
@@ -39,5 +40,5 @@ begin
   end if;
   return next;
 end $$;
-comment on function api.release_run(uuid, uuid, text, text, text, bigint, bigint, bigint, bigint, text, text, integer, boolean) is
+comment on function api.release_run(uuid, uuid, text, text, text, bigint, bigint, bigint, bigint, text, text, integer, boolean, uuid) is
   'POST /playground/run, when the provider failed (p_outcome provider_refused, provider_timed_out, provider_empty, provider_broke, not_called): charges nothing, records usage and cost unless the provider was not called. A repeat returns the first result. SCA02, SCH01, SCV01.';

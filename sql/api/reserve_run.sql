@@ -14,7 +14,7 @@ create or replace function api.reserve_run(
   refusal text, refusal_message text, refusal_detail json,
   replay_status integer, replay_body text,
   hold_id uuid, session_id uuid, model text, provider text, provider_model text,
-  prompt text, history json, max_output_tokens integer, max_credits bigint, deadline_ms integer)
+  prompt text, history json, max_output_tokens integer, max_credits bigint, deadline_ms integer, account_id uuid)
 language plpgsql volatile security definer
 set search_path = ''
 as $$
@@ -91,6 +91,7 @@ begin
     max_output_tokens := v_size.output_cap;
     max_credits := v_size.credits;
     deadline_ms := extract(epoch from v_run.hold_lifetime - v_run.hold_margin) * 1000;
+    account_id := v_account.account_id;
   end if;
   return next;
 end $$;

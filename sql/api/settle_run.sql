@@ -11,16 +11,17 @@ create or replace function api.settle_run(
   p_answered_model text,
   p_stop_reason text,
   p_duration_ms integer,
-  p_is_simulated boolean
+  p_is_simulated boolean,
+  p_account_id uuid default null
 ) returns table (status integer, body text, charged bigint)
 language plpgsql volatile security definer
 set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  v_account playground.accounts := engine.touch_user(p_user_id);
+  v_account playground.accounts := engine.touch_user(p_user_id, p_account_id);
   v_instant timestamptz := v_account.last_instant;
-  v_hold playground.holds := engine.find_hold(v_account.account_id, p_hold_id);
+  v_hold playground.holds := engine.find_hold(v_account.account_id, p_user_id, p_hold_id);
   v_end record;
 begin
   if p_outcome is null or p_outcome not in ('completed', 'client_gone') then
@@ -47,10 +48,13 @@ begin
         v_hold, v_instant, p_outcome, p_user_input, p_answer, p_input_tokens, p_output_tokens, p_cache_read_tokens, p_cache_write_tokens,
         p_answered_model, p_stop_reason, p_duration_ms, p_is_simulated);
     end if;
+    if v_hold.outcome = 'not_called' then
+      perform engine.refuse('SCH02', 'This run was given back before a model was called.');
+    end if;
     charged := coalesce(v_hold.charged, 0);
     body := engine.result_of(v_hold);
   end if;
   return next;
 end $$;
-comment on function api.settle_run(uuid, uuid, text, text, text, bigint, bigint, bigint, bigint, text, text, integer, boolean) is
-  'POST /playground/run, after the model call (p_outcome completed or client_gone): charge, usage, windows, alerts, conversation, one transaction. Tokens by class as reported, null when not; charged in credits. A repeat returns the first result; after the hold expired nothing is charged and the answer is kept. SCA02, SCH01, SCV01.';
+comment on function api.settle_run(uuid, uuid, text, text, text, bigint, bigint, bigint, bigint, text, text, integer, boolean, uuid) is
+  'POST /playground/run, after the model call (p_outcome completed or client_gone): charge, usage, windows, alerts, conversation, one transaction. Tokens by class as reported, null when not; charged in credits. p_account_id: who pays, as reserved. A repeat returns the first result; after the hold expired nothing is charged and the answer is kept. SCA02, SCH01, SCH02, SCV01.';

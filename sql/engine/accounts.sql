@@ -35,7 +35,7 @@ begin
 end $$;
 comment on function engine.touch_account(uuid) is 'Locks an account and catches it up when something fell due. last_instant is the instant of the call. SCA02.';
 
-create or replace function engine.touch_user(p_user_id uuid)
+create or replace function engine.touch_user(p_user_id uuid, p_account_id uuid default null)
 returns playground.accounts
 language plpgsql volatile
 as $$
@@ -44,7 +44,7 @@ declare
 begin
   select a.* into v_account
   from playground.users u
-  join playground.accounts a using (account_id)
+  join playground.accounts a on a.account_id = coalesce(p_account_id, u.account_id)
   where u.user_id = p_user_id and u.deleted_at is null
   for no key update of a;
   if not found then
@@ -56,7 +56,7 @@ begin
   end if;
   return v_account;
 end $$;
-comment on function engine.touch_user(uuid) is 'engine.touch_account for the account that pays for this person. SCA02 when the person is unknown or deleted.';
+comment on function engine.touch_user(uuid, uuid) is 'engine.touch_account for the account that pays for this person now, or the one that did when a run was reserved. SCA02 when the person is unknown or deleted.';
 
 create or replace function engine.next_due_at(p_account_id uuid)
 returns timestamptz

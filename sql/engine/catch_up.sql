@@ -36,9 +36,13 @@ begin
       when 2 then
         perform engine.end_subscription(p_account_id, v_due.id, p_instant, v_due.due_at);
       when 3 then
-        perform engine.start_period(
+        if not engine.start_period(
           p_account_id, v_due.id, v_due.due_at, engine.month_after(v_due.anchor, v_due.periods + 1),
-          engine.month_after(v_due.anchor, v_due.periods + 1), p_instant, v_due.due_at);
+          engine.month_after(v_due.anchor, v_due.periods + 1), p_instant, v_due.due_at)
+        then
+          raise integrity_constraint_violation using
+            message = format('The period of subscription %s from %s overlaps a confirmed one.', v_due.id, v_due.due_at);
+        end if;
       else
         perform engine.expire_grant(p_account_id, v_due.grant_id, p_instant, v_due.due_at);
     end case;

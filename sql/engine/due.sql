@@ -34,7 +34,7 @@ begin
   return true;
 exception
   -- One account whose rows contradict each other must not keep all others waiting: it is told, and stays as it is.
-  when integrity_constraint_violation or data_exception or plpgsql_error then
+  when integrity_constraint_violation or data_exception or plpgsql_error or sqlstate 'SCL01' then
     perform engine.alert_once(
       p_account_id, date_trunc('day', v_now, 'UTC'), 'catch_up_failed',
       jsonb_build_object('sqlstate', sqlstate, 'message', sqlerrm), v_now

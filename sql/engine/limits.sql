@@ -64,7 +64,9 @@ begin
     return;
   end if;
 
-  is_binding := coalesce(v_tier.throttle_on_exceed, true);
+  -- Shadow limits refuse nobody, but a limit that is missing, inactive or NULL is none that could be watched: it refuses.
+  is_binding := coalesce(v_tier.throttle_on_exceed, true) or v_tier.is_active is not true
+    or num_nulls(v_tier.monthly_cost_limit_usd, v_tier.daily_cost_limit_usd, v_tier.runs_per_hour) > 0;
   select * into v_used from engine.used_windows(p_user_id, p_instant);
   v_runs_limit := case when p_has_paid_credits then greatest(v_tier.runs_per_hour, v_tier.paid_runs_per_hour) else v_tier.runs_per_hour end;
   -- A missing, inactive or NULL limit leaves no room: it refuses.

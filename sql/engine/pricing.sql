@@ -37,6 +37,6 @@ create or replace function engine.output_cap(
   p_available bigint, p_multiplier numeric, p_tokens_per_credit integer, p_input_tokens bigint, p_max_output_tokens integer)
 returns bigint
 language sql immutable
-as $$ select least(p_max_output_tokens, floor(p_available / p_multiplier)::bigint * p_tokens_per_credit - p_input_tokens) $$;
+as $$ select least(p_max_output_tokens, floor(p_available / p_multiplier) * p_tokens_per_credit - p_input_tokens)::bigint $$;
 comment on function engine.output_cap(bigint, numeric, integer, bigint, integer) is
   'Largest answer, in tokens, that the available credits can pay for beside the input; may be negative.';

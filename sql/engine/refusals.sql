@@ -10,13 +10,19 @@ declare
   v_throttled_at timestamptz;
 begin
   select throttled_at, throttled_until into v_throttled_at, v_until from playground.users where user_id = p_user_id;
-  perform engine.alert_once(p_user_id, v_throttled_at, 'throttled', jsonb_build_object('until', engine.iso(v_until)), p_instant);
+  if v_throttled_at is null then
+    -- Ended since the caller looked: the next try goes through.
+    v_until := p_instant + interval '1 second';
+  else
+    perform engine.alert_once(p_user_id, v_throttled_at, 'throttled', jsonb_build_object('until', engine.iso(v_until)), p_instant);
+  end if;
   refusal := 'SCT01';
   refusal_message := 'Runs are paused for this account.';
   refusal_detail := json_build_object(
     'limitSource', 'operator', 'limit', null, 'used', null, 'resetsAt', engine.iso(v_until),
     'hint', case when v_until is null then 'Contact support to have runs resumed.' else 'Runs resume by themselves.' end,
-    'retryAfter', case when v_until is null then null else ceil(extract(epoch from v_until - p_instant))::bigint end);
+    -- Nobody knows when an open-ended throttle ends; asking again each hour does no harm.
+    'retryAfter', coalesce(ceil(extract(epoch from v_until - p_instant))::bigint, 3600));
 end $$;
 comment on function engine.throttle_refusal(uuid, timestamptz) is 'SCT01: an operator throttles this person; alerts once per throttle.';
 

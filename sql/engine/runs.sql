@@ -111,17 +111,17 @@ end $$;
 comment on function engine.settle_late(playground.holds, timestamptz, text, text, text, bigint, bigint, bigint, bigint, text, text, integer, boolean) is
   'A run that answered after its hold expired: charges nothing, keeps the answer, corrects the cost (US dollars) of its usage and windows.';
 
-create or replace function engine.find_hold(p_account_id uuid, p_hold_id uuid)
+create or replace function engine.find_hold(p_account_id uuid, p_user_id uuid, p_hold_id uuid)
 returns playground.holds
 language plpgsql stable
 as $$
 declare
   v_hold playground.holds;
 begin
-  select * into v_hold from playground.holds where account_id = p_account_id and hold_id = p_hold_id;
+  select * into v_hold from playground.holds where account_id = p_account_id and hold_id = p_hold_id and user_id = p_user_id;
   if not found then
     perform engine.refuse('SCH01', 'There is no such run.');
   end if;
   return v_hold;
 end $$;
-comment on function engine.find_hold(uuid, uuid) is 'A hold of an account that the caller has locked; the account''s lock covers it. SCH01 when there is none.';
+comment on function engine.find_hold(uuid, uuid, uuid) is 'A hold that this person made on an account that the caller has locked; the account''s lock covers it. SCH01 when there is none.';

@@ -8,6 +8,7 @@ as $$
   with checked as (
     select g.*,
       coalesce((select sum(p.amount) from playground.transaction_parts p where p.account_id = g.account_id and p.grant_id = g.grant_id), 0) as posted,
+      (select max(p.number) from playground.transaction_parts p where p.account_id = g.account_id and p.grant_id = g.grant_id) as last_part,
       coalesce((
         select sum(p.credits)
         from playground.hold_parts p
@@ -28,6 +29,9 @@ as $$
   union all
   select 'grant_expired_is_empty', account_id, format('grant %s: expired at %s, %s left unheld', grant_id, expired_at, remaining - held)
   from checked where expired_at is not null and remaining > held
+  union all
+  select 'grant_knows_its_last_line', account_id, format('grant %s: last changed by %s, its last part is of %s', grant_id, last_number, last_part)
+  from checked where last_number is distinct from last_part
 $$;
 comment on function engine.verify_grants(timestamptz) is 'Violations in grants: what remains, is held, and has expired.';
 
@@ -146,7 +150,11 @@ as $$
       < (engine.burn_rank(part.bucket), coalesce(part.expires_at, 'infinity'), part.granted_at, part.grant_id)
   -- While a clock that was set back catches up, all calls of an account have one instant, and nothing tells whether what
   -- came at the hold's own instant came before it: it counts neither as there nor as free.
-  where (
+  -- A grant that is empty and was last changed before the hold was empty then; only others are added up.
+  where not (e.remaining = 0 and exists (
+      select from playground.transactions l
+      where l.account_id = e.account_id and l.number = e.last_number and l.posted_at < part.reserved_at))
+    and (
       select sum(x.amount)
       from playground.transaction_parts x
       join playground.transactions t using (account_id, number)

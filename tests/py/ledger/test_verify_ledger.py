@@ -85,6 +85,11 @@ CORRUPTIONS = [
         "update playground.grants set expired_at = granted_at where :signup",
     ),
     Corruption(
+        "grant_knows_its_last_line",
+        "a grant that points to a line not its own",
+        "update playground.grants set last_number = last_number + 1000 where :signup",
+    ),
+    Corruption(
         "transactions_have_no_gaps",
         "a line that is gone",
         "delete from playground.transactions where account_id = :account and number = 2",

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(14);
+select plan(15);
 select admin.create_operator('tests_dba') \g /dev/null
 
 select ok(rolcanlogin and not rolsuper and not rolcreaterole, 'an operator may log in, and no more') from pg_roles where rolname = 'tests_dba';
@@ -17,5 +17,17 @@ select is((actor, subject, reason)::text, (session_user, 'tests_dba', 'a new ope
 select throws_ok(format('select admin.create_operator(%L)', name), 'SCD02', null, format('%L cannot be a name', left(name, 20)))
 from (values ('tests_dba'), ('scrip_owner'), ('pg_dba'), ('Robert''); drop table users'), (repeat('x', 64)), (''), (null), ('a-b')) as listed (name);
 select throws_ok($$ select admin.create_operator('tests_other', '') $$, 'SCD03', null, 'a reason must be given');
+
+-- Operators may change the settings of their own role; what they put there is text, never a statement.
+create table tests.only_the_owners (secret text);
+do $$
+begin
+  perform set_config('search_path', 'admin;grant/**/all/**/on/**/tests.only_the_owners/**/to/**/scrip_operator', true);
+  alter role scrip_operator set search_path from current;
+  perform set_config('search_path', '', true);
+  perform admin.create_operator('tests_dupe', 'for a test');
+end $$;
+set local search_path = tests, :tap_schema, pg_catalog;
+select ok(not has_table_privilege('tests_dupe', 'tests.only_the_owners', 'select'), 'a search path that hides a statement gives nobody anything');
 select * from finish();
 rollback;

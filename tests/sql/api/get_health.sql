@@ -6,7 +6,7 @@ update playground.platform_state set code_version = 'abc', heartbeat_at = null, 
 
 select is(
   api.get_health()::jsonb - 'scheduler',
-  '{"database": true, "codeVersion": "abc", "heartbeatAt": null, "heartbeatAgeSeconds": null, "ledgerVerifiedAt": null, "ledgerViolations": 0}'::jsonb,
+  '{"database": true, "codeVersion": "abc", "heartbeatAt": null, "heartbeatAgeSeconds": null, "ledgerVerifiedAt": null, "ledgerVerifiedAgeSeconds": null, "ledgerViolations": 0}'::jsonb,
   'before anything ran'
 );
 select jobs.beat() \g /dev/null

@@ -19,8 +19,8 @@ select admin.set_unlimited(:'ann_id', true, 'for a test') \g /dev/null
 select tests.reserve(:'ann_id') as run \gset
 select is(
   :'run'::jsonb - 'hold_id' - 'session_id',
-  '{"refusal": null, "refusal_message": null, "refusal_detail": null, "replay_status": null, "replay_body": null, "model": "sonnet", "provider": "anthropic",
-    "provider_model": "claude-sonnet-4-6", "prompt": "Be brief.", "history": null, "max_output_tokens": 4096, "max_credits": 1, "deadline_ms": 180000}'::jsonb,
+  ('{"account_id": "' || :'ann_id' || '", "refusal": null, "refusal_message": null, "refusal_detail": null, "replay_status": null, "replay_body": null, "model": "sonnet", "provider": "anthropic",
+    "provider_model": "claude-sonnet-4-6", "prompt": "Be brief.", "history": null, "max_output_tokens": 4096, "max_credits": 1, "deadline_ms": 180000}')::jsonb,
   'a run gets everything its model call needs'
 );
 select is((account_id, user_id, session_id, package_version, reserved_at)::text, (:'ann_id'::uuid, :'ann_id'::uuid, (:'run'::jsonb ->> 'session_id')::uuid, '1.0.0', engine.now())::text, 'and a hold')
@@ -96,7 +96,7 @@ select is(max(credits), 5::bigint, 'for all of it') from playground.holds where 
 select is(
   tests.reserve(:'eve_id') - 'refusal_message',
   '{"refusal": "SCC01", "refusal_detail": {"required": 1, "available": 0, "purchaseUrl": "http://localhost:8080/playground/credits/buy"}, "replay_status": null, "replay_body": null,
-    "hold_id": null, "session_id": null, "model": null, "provider": null, "provider_model": null, "prompt": null, "history": null, "max_output_tokens": null, "max_credits": null, "deadline_ms": null}'::jsonb,
+    "account_id": null, "hold_id": null, "session_id": null, "model": null, "provider": null, "provider_model": null, "prompt": null, "history": null, "max_output_tokens": null, "max_credits": null, "deadline_ms": null}'::jsonb,
   'then it is refused, and nothing else is told'
 );
 select is((tests.reserve(:'eve_id', tests.text_of(4745), 'opus', p_use_no_prompt => true) -> 'refusal_detail') ->> 'required', '10', 'required is the price of the input and 256 tokens');
@@ -126,7 +126,7 @@ select is(tests.reserve(:'max_id') ->> 'refusal', null, 'it ends by itself');
 select admin.throttle(:'max_id', 'for a test') \g /dev/null
 select admin.set_unlimited(:'max_id', true, 'for a test') \g /dev/null
 select is(tests.reserve(:'max_id') ->> 'refusal', 'SCT01', 'it binds the unlimited, too');
-select is(tests.reserve(:'max_id') -> 'refusal_detail' -> 'retryAfter', 'null', 'without an end there is nothing to wait for');
+select is(tests.reserve(:'max_id') -> 'refusal_detail' -> 'retryAfter', '3600', 'without an end one may ask again each hour');
 select admin.unthrottle(:'max_id', 'for a test') \g /dev/null
 select is(tests.reserve(:'max_id') ->> 'refusal', null, 'until the operator ends it');
 

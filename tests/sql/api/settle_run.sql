@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(48);
+select plan(50);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(100) as ann_id, tests.make_user_with(100) as bob_id \gset
 
@@ -128,6 +128,17 @@ select is((tests.settle(:'zoe_id', :'run', 100, 50) ->> 'charged')::integer, 2, 
 select tests.reserve(:'zoe_id', p_model => 'gpt-4o') as run \gset
 select tests.release(:'zoe_id', :'run', 'provider_broke', 'Once') \g /dev/null
 select is((tests.settle(:'zoe_id', :'run', 100, 50) ->> 'charged')::integer, 0, 'a released run is charged nothing');
+select tests.reserve(:'zoe_id', p_model => 'gpt-4o') as run \gset
+select tests.release(:'zoe_id', :'run', 'not_called') \g /dev/null
+select throws_ok(format('select tests.settle(%L, %L)', :'zoe_id', :'run'), 'SCH02', null, 'one given back before the model was called has no answer');
+
+-- Who pays may change while a run is under way: it is settled where it was reserved.
+select tests.make_user() as ivy_id, tests.make_user() as ida_id \gset
+select tests.reserve(:'ivy_id', p_model => 'gpt-4o') as run \gset
+update playground.users set account_id = :'ida_id' where user_id = :'ivy_id';
+select is(charged, 2::bigint, 'the account that reserved pays')
+from api.settle_run(:'ivy_id', (:'run'::jsonb ->> 'hold_id')::uuid, 'completed', 'Hello', 'Hi', 100, 50, 0, 0, null, 'end_turn', 7, true, (:'run'::jsonb ->> 'account_id')::uuid);
+update playground.users set account_id = user_id where user_id = :'ivy_id';
 select lives_ok('set constraints all immediate', 'all of it adds up at commit');
 select * from finish();
 rollback;

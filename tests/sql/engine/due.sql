@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(9);
+select plan(10);
 select tests.freeze('2026-01-31 12:00:00+00');
 select tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 select admin.set_plan(:'ann_id', 'prpm_plus_individual', null, 'x'), admin.set_plan(:'bob_id', 'prpm_plus_individual', null, 'x') \g /dev/null
@@ -31,5 +31,18 @@ select ok(not engine.process_account(:'bob_id'), 'an account that cannot be caug
 select is(details ->> 'sqlstate', '23505', 'it is told') from playground.alerts where user_id = :'bob_id' and kind = 'catch_up_failed';
 select is(last_number, 4::bigint, 'and stays as it was') from playground.accounts where account_id = :'bob_id';
 select is(jobs.process_monthly_reset(), 0, 'a job goes on without it');
+
+-- Our own guards refuse such an account, too.
+create or replace function engine.start_period(
+  p_account_id uuid, p_subscription_id uuid, p_start timestamptz, p_end timestamptz, p_expires_at timestamptz,
+  p_instant timestamptz, p_effective_at timestamptz)
+returns boolean
+language plpgsql volatile
+as $$
+begin
+  update playground.grants set remaining = remaining - 1 where account_id = p_account_id and remaining > 0;
+  return true;
+end $$;
+select is(jobs.process_monthly_reset(), 0, 'nor does one whose credits contradict its history');
 select * from finish();
 rollback;

@@ -48,7 +48,7 @@ select is(tests.ledger(:'ann_id') is not null and cardinality(tests.ledger(:'ann
 select is(
   (user_id, status, credits, charged, spend_number, outcome, tier, model, price_effective_from, multiplier, tokens_per_credit, input_tokens_estimated,
     max_output_tokens, cost_held_usd, budget_held_usd, package_id, package_version)::text,
-  (:'ann_id'::uuid, 'open', 10, null::bigint, null::bigint, null::text, 'unlimited', 'opus', '2025-01-01 00:00:00+00'::timestamptz, 5.000, 5000, 1000,
+  (:'ann_id'::uuid, 'open', 10, null::bigint, null::bigint, null::text, 'unlimited', 'opus', '2025-01-01 00:00:00+00'::timestamptz, 5.000000, 5000, 1000,
     4096, 0.325950000000, 0.000000000000, (select package_id from playground.packages), '1.0.0')::text,
   'it keeps everything its price depends on'
 )

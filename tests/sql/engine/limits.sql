@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(80);
+select plan(83);
 select tests.freeze('2026-11-20 12:34:56+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 
@@ -159,7 +159,10 @@ from (values
   ('runs_per_hour = null', true, 'free: runs_hour 0 of no limit, room 0, exceeded', 'bought credits do not make one'),
   ('runs_per_hour = 0', false, 'free: runs_hour 0 of 0, room 0, exceeded', 'a limit of 0 is one'),
   ('is_active = false', false, 'free: runs_hour 0 of no limit, room 0, exceeded', 'a tier that is not active: no run'),
-  ('throttle_on_exceed = false', false, 'free: cost_day 0 of 0.1, room 0.1, not binding', 'shadow limits are reckoned and bind nobody')
+  ('throttle_on_exceed = false', false, 'free: cost_day 0 of 0.1, room 0.1, not binding', 'shadow limits are reckoned and bind nobody'),
+  ('throttle_on_exceed = false, is_active = false', false, 'free: runs_hour 0 of no limit, room 0, exceeded', 'but a tier that is not active refuses, shadow or not'),
+  ('throttle_on_exceed = false, daily_cost_limit_usd = null', false, 'free: cost_day 0 of no limit, room 0', 'and so does a limit that is not set'),
+  ('throttle_on_exceed = false, runs_per_hour = null', true, 'free: runs_hour 0 of no limit, room 0, exceeded', 'of each kind')
 ) as listed (change, has_paid, limits, about);
 select admin.set_unlimited(:'eve_id', true, 'for a test') \g /dev/null
 select is(tests.limits(:'eve_id'), 'unlimited:   of no limit, room , not binding', 'the tier without limits has none');

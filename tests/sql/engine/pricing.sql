@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(65);
+select plan(66);
 
 -- Tokens: ceil(octets / 4 x 1.3).
 select is(engine.estimate_tokens(octets), tokens, format('%s octets count as %s tokens', octets, tokens))
@@ -45,6 +45,8 @@ select is_empty(
        and engine.credits_for(input + cap, multiplier, 5000) > available $$,
   'input and largest answer never cost more than there is'
 );
+
+select is(engine.output_cap(9000000000000000000, 0.001, 5000, 1000, 4096), 4096::bigint, 'no balance is too large to be reckoned with');
 
 -- API cost, exact to one token.
 select is(engine.cost_of(1, 0, 0, 0, 3, 15, 0.3, 3.75), 0.000003, 'an input token of sonnet costs 3 millionths of a dollar');

@@ -22,8 +22,8 @@ select is(tests.alerts(:'ann_id'), array['throttled 2026-11-20T12:34:56.500000Z'
 select tests.advance('1 minute'), admin.throttle(:'ann_id', 'for good') \g /dev/null
 select is(
   t.refusal_detail::jsonb,
-  '{"limitSource": "operator", "limit": null, "used": null, "resetsAt": null, "hint": "Contact support to have runs resumed.", "retryAfter": null}'::jsonb,
-  'without an end there is none'
+  '{"limitSource": "operator", "limit": null, "used": null, "resetsAt": null, "hint": "Contact support to have runs resumed.", "retryAfter": 3600}'::jsonb,
+  'without an end one may ask again each hour'
 )
 from engine.throttle_refusal(:'ann_id', engine.now()) as t;
 select is(cardinality(tests.alerts(:'ann_id')), 2, 'the next throttle has an alert of its own');
