@@ -149,4 +149,4 @@ commit;
 set role scrip_owner;
 set lock_timeout = '2s';
 set search_path = '';
-select jobs.create_partitions() \g /dev/null
+call jobs.drain_create_partitions();

@@ -50,3 +50,13 @@ begin
   end loop;
 end $$;
 comment on procedure jobs.drain_purge() is 'Every hour: deletes what is kept for a time only, in batches.';
+
+create or replace procedure jobs.drain_create_partitions()
+language plpgsql
+as $$
+begin
+  while jobs.create_partitions() > 0 loop
+    commit;
+  end loop;
+end $$;
+comment on procedure jobs.drain_create_partitions() is 'Every day and on every deploy: makes the partitions that are missing, table by table.';
