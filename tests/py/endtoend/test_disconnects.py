@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import pytest
@@ -46,11 +46,8 @@ def leavers(seed: int) -> list[Leaver]:
     ]
 
 
-Wait = Callable[[], Awaitable[object]]
-
-
 async def read_and_leave(
-    caller: Caller, leaver: Leaver, key: str | None = None, asked: Wait | None = None
+    caller: Caller, leaver: Leaver, key: str | None = None, asked: Awaitable[object] | None = None
 ) -> list[Event]:
     """What was read before leaving; ends early when the stream did. Who wants no delta leaves after `asked`."""
     seen: list[Event] = []
@@ -60,7 +57,7 @@ async def read_and_leave(
             if len(seen) == 1 + leaver.deltas:
                 break
         if asked is not None and leaver.deltas == 0:
-            await asked()
+            await asked
     return seen
 
 
@@ -87,11 +84,10 @@ async def test_what_was_delivered_is_settled(
     silent = sum(leaver.deltas == 0 for leaver in people)
     assert 0 < silent < LEAVERS
 
-    async def all_asked() -> None:
-        await simulation.reached(waiting__before_first_byte=silent)
-
+    # Asked once for all: as soon as the first has left, there are fewer.
+    asked = asyncio.ensure_future(simulation.reached(waiting__before_first_byte=silent))
     seen = await asyncio.gather(
-        *(read_and_leave(call(gateway, person), leaver, "key", all_asked) for leaver, person in people.items())
+        *(read_and_leave(call(gateway, person), leaver, "key", asked) for leaver, person in people.items())
     )
     aborted = {f"{model.provider}__aborted": 0 for model in (SONNET, GPT_4O)}
     for leaver in people:
