@@ -77,7 +77,7 @@ def measure(folder: Path, parts: tuple[str, ...], running: ExitStack, *, is_quic
     with step(f"PostgreSQL {postgres.version} in {folder}, durable"):
         cluster = Cluster(folder, postgres)
         cluster.remove()  # what a killed run may have left
-        running.callback(cluster.remove)
+        running.callback(discard, cluster)
         cluster.start()
     with step("tables, code, packages, people with a short past"):
         database.make_scrip(cluster, DATABASE, prompts)
@@ -108,6 +108,14 @@ def measure(folder: Path, parts: tuple[str, ...], running: ExitStack, *, is_quic
     figures.add("others_cpu_share", clock.taken_by_others(), "of the processor time was used by other programs")
     figures.add("bench_s", time.monotonic() - started, "seconds that all of this took")
     return figures
+
+
+def discard(cluster: Cluster) -> None:
+    """Deletes the cluster without writing first what nobody will read."""
+    if cluster.server is not None:
+        cluster.server.stop(first=signal.SIGQUIT, wait=30)
+        cluster.server = None
+    cluster.remove()
 
 
 def long_past(each: int) -> list[People]:

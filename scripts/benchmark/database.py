@@ -4,6 +4,8 @@ import hashlib
 import random
 import subprocess
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,16 @@ PARTITIONS = """
     from (values ('usage', 'reserved_at'), ('messages', 'created_at')) as parents (parent, key)
     cross join generate_series(%s::timestamptz, now() - interval '1 month', interval '1 month') as month
 """
+# Built after the rows are there, in a fifth of the time, and as full as if they had grown row by row.
+INDEXES = """
+    select i.indexrelid::regclass::text
+    from pg_index i
+    join pg_class c on c.oid = i.indrelid
+    where c.relnamespace = 'playground'::regnamespace and c.relkind = 'r'
+      and (c.relname in ('transactions', 'transaction_parts', 'holds', 'hold_parts', 'sessions', 'cost_windows')
+        or c.relname ~ '^(usage|messages)_')
+"""
+SLEEP = "update pg_index set indisready = false where indexrelid = any(%s::regclass[])"
 IMPORT = """
     select admin.import_package(
       p_name => %s, p_version => '1.0.0', p_description => 'A package of the bench', p_format => 'claude',
@@ -92,15 +104,31 @@ def make_past(cluster: Cluster, database: str, crowds: list[People]) -> None:
         assert span is not None
         connection.execute(PARTITIONS, [span[0]])
         connection.execute("select setval('playground.grant_ids', %s)", [max(crowd.last_grant for crowd in crowds)])
-        writers = [_start_past(cluster, database, crowd, str(span[0]), str(span[1])) for crowd in crowds]
-        complaints = [writer.communicate()[1] for writer in writers]
-        if any(writer.returncode for writer in writers):
-            raise SetupError(f"the past could not be written:\n{''.join(complaints).strip()[-1000:]}")
+        with indexes_built_afterwards(connection):
+            writers = [_start_past(cluster, database, crowd, str(span[0]), str(span[1])) for crowd in crowds]
+            complaints = [writer.communicate()[1] for writer in writers]
+            if any(writer.returncode for writer in writers):
+                raise SetupError(f"the past could not be written:\n{''.join(complaints).strip()[-1000:]}")
         connection.execute("vacuum (analyze)")
         connection.execute("checkpoint")
     for crowd in crowds:
         ids = [person_id(number) for number in range(crowd.first, crowd.last + 1)]
         endow(cluster, database, ids)
+
+
+@contextmanager
+def indexes_built_afterwards(connection: psycopg.Connection) -> Iterator[None]:
+    """While inside, rows are put into the tables of the past only; leaving, their indexes are built."""
+    indexes = [row[0] for row in connection.execute(INDEXES)]
+    connection.execute("set allow_system_table_mods = on")
+    connection.execute(SLEEP, [indexes])
+    connection.execute("set allow_system_table_mods = off")
+    yield
+    for index in indexes:
+        name = sql.Identifier(*index.split("."))
+        connection.execute(sql.SQL("alter index {} set (fillfactor = 70)").format(name))
+        connection.execute(sql.SQL("reindex index {}").format(name))
+        connection.execute(sql.SQL("alter index {} reset (fillfactor)").format(name))
 
 
 def endow(cluster: Cluster, database: str, user_ids: list[str]) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 
 from scripts.benchmark.machine import cpu_seconds
 from scripts.setup.cluster import Cluster
@@ -15,7 +14,7 @@ from scripts.setup.migrate import psql_environment
 
 CLIENTS = 8
 MARGIN_SECONDS = 60
-_PROGRESS = re.compile(r"^progress: [\d.]+ s, ([\d.]+) tps")
+_PROGRESS = re.compile(r"^progress: ([\d.]+) s, ([\d.]+) tps")
 _FAILED = re.compile(r"^number of failed transactions: (?!0 )", re.MULTILINE)
 
 
@@ -44,16 +43,16 @@ def run(
     guard = threading.Timer(seconds + MARGIN_SECONDS, process.kill)
     guard.start()
     try:
-        rates, used, said = _follow(process, server)
+        said, counted = _follow(process, server)
         output = process.stdout.read() if process.stdout else ""
         status = process.wait()
     finally:
         guard.cancel()
         process.kill()
         process.wait()
-    if status or len(rates) < seconds or _FAILED.search(output) or mean(rates) == 0:
+    if status or _FAILED.search(output) or counted is None:
         raise SetupError(f"pgbench did not end well (status {status}):\n{said[-1500:]}{output[-1500:]}")
-    return Run(mean(rates), used / (sum(rates)) * 1e6)
+    return counted
 
 
 def initialize(cluster: Cluster, database: str, scale: int) -> None:
@@ -65,19 +64,26 @@ def initialize(cluster: Cluster, database: str, scale: int) -> None:
         raise SetupError(f"pgbench could not make its tables:\n{complaints.strip()[-1000:]}")
 
 
-def _follow(process: subprocess.Popen[str], server: int) -> tuple[list[float], float, str]:
-    """The rates of all seconds but the first, the server's processor seconds in them, and what else was said."""
-    rates: list[float] = []
+def _follow(process: subprocess.Popen[str], server: int) -> tuple[str, Run | None]:
+    """What pgbench said, and its work between its first and its last word of progress, about a second apart each."""
     said = ""
-    cpu = [0.0]
+    first: tuple[float, float] | None = None
+    done, counted = 0.0, None
+    last_at = 0.0
     for line in process.stderr or ():
         progress = _PROGRESS.match(line)
         if progress is None:
             said += line
             continue
-        cpu.append(cpu_seconds(server))
-        rates.append(float(progress[1]))
-    return rates[1:], cpu[-1] - cpu[min(1, len(cpu) - 1)], said
+        at, cpu = float(progress[1]), cpu_seconds(server)
+        if first is None:
+            first = at, cpu
+        else:
+            done += float(progress[2]) * (at - last_at)
+            if done > 0:
+                counted = Run(done / (at - first[0]), (cpu - first[1]) / done * 1e6)
+        last_at = at
+    return said, counted
 
 
 def _start(cluster: Cluster, role: str, database: str, *command: str | Path) -> subprocess.Popen[str]:
