@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(33);
+select plan(36);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(100) as ann_id, tests.make_user_with(100) as bob_id \gset
 update playground.tiers set daily_cost_limit_usd = 50, monthly_cost_limit_usd = 100 where tier = 'free';
@@ -64,6 +64,16 @@ select throws_ok(format('select tests.release(%L, %L)', gen_random_uuid(), :'run
 select throws_ok(format('select tests.release(%L, %L, %L)', :'ann_id', :'run', outcome), 'SCV01', null, format('%s is no failure of a provider', coalesce(outcome, 'no outcome')))
 from unnest(array['completed', 'client_gone', 'abandoned', 'late', '', null]) as outcome;
 select is(status::text, 'open', 'the run is still open') from playground.holds where hold_id = (:'run'::jsonb ->> 'hold_id')::uuid;
+
+-- Who pays is who paid when the run was reserved.
+select tests.make_user_with(10) as payer_id, tests.make_user_with(10) as actor_id \gset
+select tests.reserve(:'actor_id') as run \gset
+update playground.users set account_id = :'payer_id' where user_id = :'actor_id';
+select throws_ok(format('select tests.release(%L, %L)', :'actor_id', :'run'), 'SCH01', null, 'on the account of now there is no such run');
+select is(r.released, true, 'it is released where it was reserved')
+from api.release_run(
+  :'actor_id', (:'run'::jsonb ->> 'hold_id')::uuid, 'provider_refused', 'Hello', '', null, null, null, null, null, null, 7, true, (:'run'::jsonb ->> 'account_id')::uuid) as r;
+select is(tests.lots(:'actor_id'), array['signup 5 of 5, held 0', 'bonus 10 of 10, held 0'], 'and its credits are free there');
 
 -- The key is free again.
 select tests.release(:'ann_id', tests.reserve(:'ann_id', p_idempotency_key => 'k'), 'provider_broke', 'Once') \g /dev/null

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(24);
+select plan(25);
 select tests.freeze('2026-01-31 10:30:00+00');
 select tests.make_package() as package_id, tests.make_plan_of(300, 200) \gset
 create function tests.due_lines(p_user_id uuid, p_from bigint)
@@ -106,6 +106,12 @@ select api.get_balance(:'lazy_id') \g /dev/null
 select ok(tests.same_ledger(:'lazy_id', :'daily_id'), 'ten months at once are the ten months one by one');
 select is(cardinality(tests.ledger(:'lazy_id')), 59, 'all ten of them');
 select is(next_due_at, '2026-12-31 10:30:00+00', 'and the eleventh is next') from playground.accounts where account_id = :'lazy_id';
+
+-- Rows that contradict each other: told, instead of tried for ever.
+update playground.subscriptions set period_end = period_end - interval '1 day' where account_id = :'lazy_id';
+update playground.accounts set next_due_at = engine.now() where account_id = :'lazy_id';
+select throws_ok(format('select engine.catch_up(%L, %L)', :'lazy_id', '2026-12-30 10:30:00+00'), '23000', null, 'a period that overlaps a confirmed one stops the account''s own call');
+update playground.subscriptions set period_end = period_end + interval '1 day' where account_id = :'lazy_id';
 
 -- Whoever is due, by whatever door.
 create function tests.after_expiry(p_call text)

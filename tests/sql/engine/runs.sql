@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(48);
+select plan(49);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(100) as ann_id, tests.make_user_with(100) as bob_id \gset
 
@@ -85,6 +85,10 @@ select is(engine.result_of(h), null, 'a run that used nothing has no answer') fr
 select is((engine.find_hold(:'ann_id', :'ann_id', (:'run'::jsonb ->> 'hold_id')::uuid)).status::text, 'released', 'a hold is found whatever its state');
 select throws_ok(format('select engine.find_hold(%1$L, %1$L, %2$L)', :'bob_id', :'run'::jsonb ->> 'hold_id'), 'SCH01', null, 'another account''s is not');
 select throws_ok(format('select engine.find_hold(%1$L, %1$L, null)', :'bob_id'), 'SCH01', null, 'nor none');
+
+select throws_ok(
+  format('select engine.find_hold(%L, %L, %L)', :'ann_id', :'bob_id', :'run'::jsonb ->> 'hold_id'), 'SCH01', null, 'nor another person''s on the same account'
+);
 
 -- An answer that comes after the hold expired.
 select tests.freeze('2026-11-30 23:58:00+00');
