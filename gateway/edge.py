@@ -54,6 +54,7 @@ PREFLIGHT_HEADERS = {
     "Access-Control-Max-Age": "600",
 }
 HTTP_KINDS: dict[int, Kind] = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: PAYLOAD_TOO_LARGE}
+SHORTEST_DRAIN_SECONDS = 0.01
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
@@ -208,7 +209,8 @@ class Runner(web.AppRunner):
 
     def __init__(self, app: web.Application, *, drain_seconds: float) -> None:
         # aiohttp waits up to this long twice: for handlers to end by themselves, then for them to end when told.
-        super().__init__(app, shutdown_timeout=drain_seconds / 2, access_log=None)
+        # It takes 0 for no limit at all.
+        super().__init__(app, shutdown_timeout=max(drain_seconds / 2, SHORTEST_DRAIN_SECONDS), access_log=None)
 
     async def _make_server(self) -> web.Server:
         settings = self.app[SETTINGS]

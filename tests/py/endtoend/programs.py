@@ -35,6 +35,8 @@ class Gateway:
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
+            # Killed, it cannot clear up after itself.
+            "TMPDIR": str(folder),
             "DATABASE_URL": database_url,
             "JWT_SECRET": JWT_SECRET,
             "HOST": "127.0.0.1",

@@ -10,13 +10,14 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.py.endtoend.books import SONNET, Books, cost_of, estimated_tokens
 from tests.py.endtoend.callers import Caller, Person, Reply, Streamed
-from tests.py.endtoend.conftest import Call, Service
+from tests.py.endtoend.conftest import Call, Service, StartGateway, proxied
 from tests.py.endtoend.programs import Gateway
 from tests.py.endtoend.simulation import Simulation
 from tests.py.endtoend.stages import (
@@ -243,6 +244,37 @@ async def test_told_to_end_it_drains(
     assert isinstance(results[1], Streamed)
     assert results[1].last.name == "done"
     assert books.charges(person) == [1, 1]
+
+
+async def test_a_drain_that_may_not_wait(
+    books: Books,
+    proxy: DatabaseProxy,
+    proxy_folder: Path,
+    simulation: Simulation,
+    service: Service,
+    start_gateway: StartGateway,
+    call: Call,
+) -> None:
+    """With no time to drain, what the model has answered is settled all the same, and what it has not is given back."""
+    gateway = await start_gateway(proxied(books.database, proxy_folder), drain_seconds=0)
+    answered, asked = books.person(CREDITS), books.person(CREDITS)
+    settling = Scene(call(gateway, answered), simulation, proxy, "answered", "key", True)
+    asking = Scene(call(gateway, asked), simulation, proxy, "asked", "key", False)
+    await BEFORE_SETTLE.reach(settling)
+    await FIRST_BYTE.reach(asking)
+    gateway.tell(signal.SIGTERM)
+    assert isinstance(await asking.ended(), aiohttp.ClientError)
+    assert not getattr(await settling.ended(), "is_whole", False)
+    settling.let_go()
+    await until(lambda: not gateway.is_running, "the gateway's end")
+    await simulation.resume()
+
+    assert books.charges(answered) == [1]
+    reply = await call(await service.gateway(), answered).run("answered", key="key")
+    assert reply.headers["Idempotent-Replayed"] == "true"
+    assert books.charges(asked) == []
+    assert [hold.status for hold in books.holds(asked)] == ["released"]
+    assert (await call(await service.gateway(), asked).run("asked", key="key")).status == 200
 
 
 def is_refused(gateway: Gateway) -> bool:
