@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(38);
+select plan(39);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package('demo', repeat('p', 400)) as package_id, tests.make_user_with(100) as ann_id, tests.make_user() as bob_id \gset
 select admin.set_unlimited(:'ann_id', true, 'for a test') \g /dev/null
@@ -88,6 +88,10 @@ select is(tests.short(tests.estimate(:'bob_id')), '132 tokens, 1 to 1 credits, c
 update playground.tiers set throttle_on_exceed = false where tier = 'free';
 select is(tests.short(tests.estimate(:'bob_id')), '132 tokens, 1 to 1 credits, can', 'a shadow limit hinders nobody');
 update playground.tiers set throttle_on_exceed = true where tier = 'free';
+
+update playground.cost_windows set runs = 100 where user_id = :'bob_id' and kind = 'hour';
+select tests.buy(:'bob_id', 100, 10) \g /dev/null
+select is(tests.short(tests.estimate(:'bob_id')), '132 tokens, 1 to 1 credits, cannot', 'bought cost budget does not make more runs of an hour');
 
 -- It sees what is true now.
 select tests.add_lot(:'low_id', 50, engine.now() + interval '1 second') \g /dev/null

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(84);
+select plan(86);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package('demo', 'Be brief.') as package_id, tests.make_user_with(100) as ann_id, tests.make_user() as bob_id \gset
 create function tests.count_of(p_user_id uuid)
@@ -179,6 +179,10 @@ select tests.make_user() as pia_id \gset
 select tests.buy(:'pia_id', 600, 20) \g /dev/null
 select is(count(*) filter (where tests.reserve(:'pia_id') ->> 'max_output_tokens' = '4096'), 60::bigint, 'bought credits are not locked behind the free tier') from generate_series(1, 60);
 select is((tests.windows(:'pia_id'))[1], 'day 2026-11-21 00:00: 60 run(s), 0 + 0.1', 'the tier''s window is filled first');
+
+update playground.accounts set cost_budget_usd = cost_budget_held_usd + 0.05 where account_id = :'pia_id';
+select is(tests.reserve(:'pia_id', tests.text_of(1000), p_use_no_prompt => true) ->> 'max_output_tokens', '3083', 'what is left of the budget shortens a run');
+select is(tests.reserve(:'pia_id', tests.text_of(1000), p_use_no_prompt => true) ->> 'refusal', 'SCT02', 'what open runs hold of it is not held twice');
 
 -- Idempotency: before size, limits and throttles.
 select tests.freeze('2026-11-22 00:00:00+00');
