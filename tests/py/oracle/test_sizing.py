@@ -22,7 +22,7 @@ multipliers = st.one_of(
 )
 steps = st.sampled_from([1, 7, 1000, 5000])
 prices = st.decimals(Decimal("0.000001"), Decimal("999999.999999"), places=6)
-counts = st.integers(0, 10_000_000)
+counts = st.integers(0, 10**12)
 
 
 @pytest.fixture(scope="module")
