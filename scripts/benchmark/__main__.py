@@ -24,7 +24,7 @@ from scripts.setup.system import Postgres, put_on_path, require_postgres
 from scripts.setup.testing import SETTINGS
 
 PARTS = ("sql", "growth", "http", "stream")
-FEW = 10  # transactions of each account
+FEW, QUICK_MANY, MANY = 10, 100, 2000  # transactions of each account
 DEEP_HISTORY = 25_000
 
 
@@ -85,7 +85,7 @@ def measure(folder: Path, parts: tuple[str, ...], running: ExitStack, *, is_quic
     if with_growth:
         with step("people with a long past"):
             database.make_scrip(cluster, GROWN, prompts)
-            database.make_past(cluster, GROWN, long_past(200 if is_quick else 2000))
+            database.make_past(cluster, GROWN, long_past(QUICK_MANY if is_quick else MANY))
     if "sql" in parts:
         with step("pgbench's own tables"):
             database.make_tpcb(cluster)

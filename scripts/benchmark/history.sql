@@ -86,7 +86,7 @@ insert into playground.cost_windows (user_id, kind, starts_at, cost_usd, runs)
 select account_id, kind, date_trunc(kind, at - interval '3 seconds', 'UTC'), sum(0.009), count(*)
 from line
 cross join unnest(array['hour', 'day', 'month']) as kind
-where step > 0 and (kind <> 'hour' or at > now() - interval '40 days')
+where step > 0 and (kind <> 'hour' or date_trunc('hour', at - interval '3 seconds', 'UTC') > now() - interval '40 days')
 group by 1, 2, 3;
 
 insert into playground.sessions (user_id, session_id, package_id, package_version, model, messages, runs, credits_spent, history_octets, created_at, last_run_at)
