@@ -339,14 +339,15 @@ class LedgerMachine(RuleBasedStateMachine):
             self.release_hold(hold, outcome, TEXTS[answer], tokens)
 
     def settle_hold(self, hold: Hold, outcome: str, answer: str, tokens: Tokens) -> None:
-        row = self.gateway.get(self.ending(settle, hold, outcome, answer, tokens))
+        query = self.ending(settle, hold, outcome, answer, tokens)
+        if hold.outcome == "not_called":
+            self.assert_refused(self.gateway.ask(query), Refused("SCH02"))
+            return
+        row = self.gateway.get(query)
         before = (hold.status, hold.outcome)
         self.account.settle(hold, outcome, answer, tokens, DETAILS, self.now)
         assert (row.status, row.charged) == (200, hold.charged)
         is_first = (hold.status, hold.outcome) != before
-        if hold.outcome == "not_called":
-            assert row.body is None
-            return
         is_kept = hold.answer is not None and hold.session_id in self.account.sessions
         shown = answer if is_first and hold.outcome != "late" else hold.answer if is_kept else ""
         assert json.loads(row.body, parse_float=Decimal) == body_of(hold, shown or "")

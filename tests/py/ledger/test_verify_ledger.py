@@ -52,21 +52,21 @@ CORRUPTIONS = [
         "grant_is_bounded",
         "more suspended than remains",
         """
-        alter table playground.grants drop constraint grants_suspended_is_covered;
+        alter table playground.grants drop constraint grants_held_and_suspended_are_covered;
         update playground.grants set suspended = remaining + 1 where :signup""",
     ),
     Corruption(
         "grant_is_bounded",
         "more held than remains",
         """
-        alter table playground.grants drop constraint grants_held_is_covered;
+        alter table playground.grants drop constraint grants_held_and_suspended_are_covered;
         update playground.grants set held = remaining + 1 where :signup""",
     ),
     Corruption(
         "grant_is_bounded",
         "more remaining than was granted",
         """
-        alter table playground.grants drop constraint grants_held_is_covered;
+        alter table playground.grants drop constraint grants_held_and_suspended_are_covered;
         update playground.grants set granted = remaining - 1 where :signup""",
     ),
     Corruption(
