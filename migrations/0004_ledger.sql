@@ -2,7 +2,9 @@
 -- The ledger: never partitioned by time, never detached. Every key begins with the account.
 -- Accounts and grants are hot: fillfactor 70 and no index on a column that a run changes, so that updates stay on their page (HOT).
 
--- Values of one column are domains: evaluated only where that column is written. Table checks say what holds between columns.
+-- Values of one column are domains: evaluated only where that column is written. Table checks say what holds between
+-- columns that a run changes; each is read anew by every statement, so what never changes after INSERT is told by the
+-- triggers of sql/engine/guards.sql instead.
 create domain playground.account_kind as text
   constraint account_kind_is_known check (value in ('user', 'organization'));
 create domain playground.bucket as text
@@ -80,11 +82,7 @@ create table playground.grants (
   constraint grants_pkey primary key (account_id, grant_id),
   constraint grants_belong_to_an_account foreign key (account_id) references playground.accounts,
   constraint grants_belong_to_its_subscription foreign key (account_id, subscription_id) references playground.subscriptions,
-  constraint grants_bucket_fits_source_and_expiry check (
-    bucket = 'purchased' and source not in ('period', 'rollover')
-    or expires_at is not null and subscription_id is not null and source = case bucket when 'monthly' then 'period' else 'rollover' end),
-  constraint grants_held_is_covered check (held <= remaining and remaining <= granted),
-  constraint grants_suspended_is_covered check (suspended <= remaining)
+  constraint grants_held_and_suspended_are_covered check (held <= remaining and suspended <= remaining and remaining <= granted)
 ) with (fillfactor = 70);
 comment on table playground.grants is 'Lots of credits. remaining includes held and suspended ones. expired_at: when the expiry was posted; what a hold gives back afterwards expires at once.';
 comment on column playground.grants.granted is 'Credits of the lot when it was made.';
@@ -179,9 +177,7 @@ create table playground.transactions (
   posted_at timestamptz not null,
   effective_at timestamptz not null,
   constraint transactions_pkey primary key (account_id, number),
-  constraint transactions_belong_to_an_account foreign key (account_id) references playground.accounts,
-  constraint transactions_rollover_moves_only check ((type = 'rollover') = (amount = 0)),
-  constraint transactions_spend_takes check (type not in ('spend', 'expire') or amount < 0)
+  constraint transactions_belong_to_an_account foreign key (account_id) references playground.accounts
 );
 comment on table playground.transactions is 'The credit history: append-only, numbered without gaps per account. posted_at: when it was written; effective_at: when the rule fell due, never decreasing by number.';
 comment on column playground.transactions.amount is 'Credits that came (positive) or went (negative).';

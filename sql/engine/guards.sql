@@ -33,19 +33,12 @@ returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
-declare
-  v_before bigint := 0;
-  v_number_before bigint := 0;
 begin
-  if tg_op = 'UPDATE' then
-    v_before := old.remaining;
-    v_number_before := old.last_number;
-  end if;
   -- Each line once: the same amount again would otherwise pass with the line that the grant already has.
-  if new.remaining <> v_before and (new.last_number <= v_number_before or not exists (
+  if new.remaining <> old.remaining and (new.last_number <= old.last_number or not exists (
     select
     from playground.transaction_parts
-    where account_id = new.account_id and number = new.last_number and grant_id = new.grant_id and amount = new.remaining - v_before))
+    where account_id = new.account_id and number = new.last_number and grant_id = new.grant_id and amount = new.remaining - old.remaining))
   then
     raise exception using
       errcode = 'SCL01',
@@ -56,12 +49,39 @@ begin
 end $$;
 comment on function engine.guard_grant() is 'Trigger: remaining changes only by the part of a newer transaction, which last_number names. SCL01.';
 
+create or replace function engine.guard_new_grant()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  if new.remaining <> 0 then
+    raise exception using
+      errcode = 'SCL01',
+      message = 'A grant begins empty; its credits come with a transaction that says so.',
+      hint = 'Use admin.grant_credits(user, credits, reason).';
+  elsif (new.bucket = 'monthly') <> (new.source = 'period') or (new.bucket = 'rollover') <> (new.source = 'rollover')
+    or (new.bucket <> 'purchased' and (new.expires_at is null or new.subscription_id is null))
+    or new.granted = 0
+  then
+    raise exception using
+      errcode = 'SCL01',
+      message = 'Monthly credits come of a period, rollover of rollover, both with a plan and an expiry; the rest is purchased.';
+  end if;
+  return new;
+end $$;
+comment on function engine.guard_new_grant() is 'Trigger: bucket, source, plan and expiry of a new grant fit together, and it begins empty. SCL01.';
+
 create or replace function engine.guard_transaction()
 returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
+  if (new.type = 'rollover') <> (new.amount = 0) or (new.type in ('spend', 'expire') and new.amount > 0) then
+    raise exception using
+      errcode = 'SCL01', message = 'A rollover moves credits and changes no balance; what is spent or expires is taken away.';
+  end if;
   if not exists (
     select
     from playground.transaction_parts p
@@ -76,7 +96,7 @@ begin
   end if;
   return null;
 end $$;
-comment on function engine.guard_transaction() is 'Trigger, at commit: the parts of a new transaction add up to its amount and were made to their grants; only this transaction is added up, never the history. SCL01.';
+comment on function engine.guard_transaction() is 'Trigger, at commit: the amount fits the type, the parts of a new transaction add up to its amount and were made to their grants; only this transaction is added up, never the history. SCL01.';
 
 -- A trigger is made only when its definition differs: making one blocks writers until the load commits. One that is not
 -- listed here any more goes.
@@ -102,8 +122,9 @@ begin
       union all
       values
         ('usage', 'guard_correction', 'CREATE TRIGGER guard_correction BEFORE UPDATE ON playground.usage FOR EACH ROW EXECUTE FUNCTION engine.guard_usage()'),
-        ('grants', 'guard_new', 'CREATE TRIGGER guard_new AFTER INSERT ON playground.grants FOR EACH ROW WHEN ((new.remaining <> 0)) EXECUTE FUNCTION engine.guard_grant()'),
-        ('grants', 'guard_remaining', 'CREATE TRIGGER guard_remaining AFTER UPDATE ON playground.grants FOR EACH ROW WHEN ((old.remaining <> new.remaining)) EXECUTE FUNCTION engine.guard_grant()'),
+        ('grants', 'guard_new', 'CREATE TRIGGER guard_new BEFORE INSERT ON playground.grants FOR EACH ROW EXECUTE FUNCTION engine.guard_new_grant()'),
+        ('grants', 'guard_kind', 'CREATE TRIGGER guard_kind BEFORE UPDATE OF bucket, source, granted, subscription_id ON playground.grants FOR EACH ROW EXECUTE FUNCTION engine.refuse_change()'),
+        ('grants', 'guard_remaining', 'CREATE TRIGGER guard_remaining AFTER UPDATE OF remaining ON playground.grants FOR EACH ROW EXECUTE FUNCTION engine.guard_grant()'),
         ('transactions', 'guard_parts', 'CREATE CONSTRAINT TRIGGER guard_parts AFTER INSERT ON playground.transactions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION engine.guard_transaction()')
     ) as t
     left join pg_catalog.pg_trigger old on old.tgname = t.trigger_name and old.tgrelid = ('playground.' || t.table_name)::regclass
