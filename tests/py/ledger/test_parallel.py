@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -123,6 +124,31 @@ async def test_settle_against_release_ends_a_hold_once(ledger: Database, callers
         assert (charged, released) in [({1}, {False}), ({0}, {True})]
     spent = sum(charged or 0 for _, _, charged in holds_of(ledger, user_id))
     assert balance_of(ledger, user_id)["balance"] == 205 - spent
+
+
+async def test_one_plan_goes_live_whoever_sets_one_at_once(ledger: Database) -> None:
+    user_id = world.new_user(ledger)
+    plan = {"plan_price": "prpm_plus_individual", "anchor": None, "reason": "for a test"}
+    async with crowd(ledger, 8, "scrip_operator") as operators:
+        query = call("admin.set_plan", user_id=user_id, **plan)
+        answers = await from_one_start(ledger, user_id, operators, [query] * len(operators))
+    assert Counter(answer.code for answer in answers if isinstance(answer, Refused)) == {"SCD05": 7}
+    assert balance_of(ledger, user_id)["balance"] == 105
+
+
+async def test_a_second_live_plan_is_refused_by_the_table_too(ledger: Database) -> None:
+    """Whoever writes past the functions: a second one would grant each month twice."""
+    user_id = world.new_user(ledger, plan="prpm_plus_individual")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        ledger.rows(
+            """
+            insert into playground.subscriptions (
+              account_id, subscription_id, plan_price, source, status, anchor, periods, period_end, created_at)
+            select account_id, gen_random_uuid(), plan_price, source, status, anchor, periods, period_end, created_at
+            from playground.subscriptions where account_id = %s
+            """,
+            [user_id],
+        )
 
 
 async def test_one_address_registered_at_once_is_one_person_with_one_gift(ledger: Database, callers: Crowd) -> None:
