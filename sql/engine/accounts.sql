@@ -40,19 +40,19 @@ returns playground.accounts
 language plpgsql volatile
 as $$
 declare
+  v_account_id uuid;
   v_account playground.accounts;
 begin
-  select a.* into v_account
-  from playground.users u
-  join playground.accounts a on a.account_id = coalesce(p_account_id, u.account_id)
-  where u.user_id = p_user_id and u.deleted_at is null
-  for no key update of a;
+  -- Two look-ups by key: a join would be run again by everybody who waited for the lock.
+  select coalesce(p_account_id, account_id) into v_account_id
+  from playground.users
+  where user_id = p_user_id and deleted_at is null;
   if not found then
     perform engine.refuse('SCA02', 'This user does not exist.');
   end if;
-  v_account.last_instant := greatest(engine.now(), v_account.last_instant);
+  v_account := engine.lock_account(v_account_id);
   if v_account.next_due_at <= v_account.last_instant then
-    return engine.touch_account(v_account.account_id);
+    return engine.touch_account(v_account_id);
   end if;
   return v_account;
 end $$;
