@@ -82,6 +82,7 @@ begin
       ('scrip_owner', 'timezone', 'UTC'),
       -- Every statement of the doors is a look-up by key: planning it anew with each value tells nothing.
       ('scrip_gateway', 'plan_cache_mode', 'force_generic_plan'),
+      ('scrip_gateway', 'jit', 'off'),
       ('scrip_gateway', 'statement_timeout', '10s'),
       ('scrip_gateway', 'lock_timeout', '5s'),
       ('scrip_gateway', 'idle_in_transaction_session_timeout', '5s'),
