@@ -76,6 +76,7 @@ class Version(Body):
     version: str
     tokens: int
     is_prerelease: bool
+    published_at: datetime
 
 
 class PackageDetail(Package):
