@@ -75,14 +75,20 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/verification.sql
 \ir engine/quotes.sql
 \ir engine/runs.sql
+\ir engine/notices.sql
+\ir engine/billing.sql
 
 -- api: the gateway's door
 \ir api/authenticate_api_key.sql
+\ir api/claim_billing_tasks.sql
+\ir api/claim_notices.sql
 \ir api/create_api_key.sql
 \ir api/delete_api_key.sql
 \ir api/delete_session.sql
 \ir api/estimate_run.sql
 \ir api/expire_credits.sql
+\ir api/finish_billing_task.sql
+\ir api/finish_notice.sql
 \ir api/get_balance.sql
 \ir api/get_credentials.sql
 \ir api/get_health.sql
@@ -97,6 +103,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir api/list_transactions.sql
 \ir api/list_transactions_csv.sql
 \ir api/process_monthly_reset.sql
+\ir api/record_customer.sql
 \ir api/record_login.sql
 \ir api/record_logout.sql
 \ir api/refresh_login.sql
