@@ -36,6 +36,7 @@ from gateway.errors import (
 from gateway.keys import (
     ACCESS_TOKENS,
     BACKGROUND,
+    BILLING_NUDGE,
     CODE_VERSION,
     DOCUMENTS,
     PASSWORDS,
@@ -259,6 +260,7 @@ def make_app(
     app[ACCESS_TOKENS] = AccessTokens(settings)
     app[PASSWORDS] = Passwords()
     app[BACKGROUND] = Background()
+    app[BILLING_NUDGE] = asyncio.Event()
     app[CODE_VERSION] = code_version()
     app[ROUTE_OF] = {route.handler: route for route in ROUTES}
     document = describe(ROUTES)

@@ -1,5 +1,7 @@
 """Typed keys: what the application holds, and what a request learns on its way in."""
 
+import asyncio
+
 from aiohttp import web
 from psycopg_pool import AsyncConnectionPool
 
@@ -18,6 +20,8 @@ PASSWORDS = web.AppKey("passwords", Passwords)
 BACKGROUND = web.AppKey("background", Background)
 CODE_VERSION = web.AppKey("code_version", str)
 DOCUMENTS: web.AppKey[dict[str, bytes]] = web.AppKey("documents", dict)
+# Set when there may be work for the loops that bill: they wait for it or for their next turn, and clear it.
+BILLING_NUDGE = web.AppKey("billing_nudge", asyncio.Event)
 ROUTE_OF: web.AppKey[dict[Handler, Route]] = web.AppKey("route_of", dict)
 
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -1,6 +1,7 @@
 """Every setting of the gateway, read once from the environment; no other module looks there."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 WEAKEST_SECRET = 32
 LOG_LEVELS = ("debug", "info", "warning", "error")
+_SENDER = re.compile(r"(?:[^<>\r\n]* <)?[^<>@\s]+@[^<>@\s]+>?")
 
 
 class SettingError(Exception):
@@ -25,12 +27,21 @@ class Settings:
     openai_api_key: str | None = field(default=None, repr=False)
     cron_token: str | None = field(default=None, repr=False)
     metrics_token: str | None = field(default=None, repr=False)
+    stripe_secret_key: str | None = field(default=None, repr=False)
+    smtp_url: str | None = field(default=None, repr=False)
     demo: bool = False
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 1
     anthropic_base_url: str | None = None
     openai_base_url: str | None = None
+    stripe_base_url: str | None = None
+    stripe_publishable_key: str | None = None
+    stripe_timeout_seconds: float = 10.0
+    frontend_url: str = "http://localhost:8080"
+    redirect_origins: frozenset[str] = frozenset({"http://localhost:8080"})
+    mail_from: str | None = None
+    billing_poll_seconds: float = 5.0
     cors_origins: frozenset[str] = frozenset()
     ai_evaluation_enabled: bool = True
     database_connections: int = 8
@@ -94,9 +105,42 @@ class _Reader:
     def origins(self, name: str) -> frozenset[str]:
         origins = frozenset(filter(None, map(str.strip, (self.text(name) or "").split(","))))
         for origin in origins:
-            if not _is_web_address(origin) or urlsplit(origin).path or urlsplit(origin).query:
+            if not _is_web_address(origin) or origin.count("/") != 2 or set(origin) & set("?#@\\"):
                 raise SettingError(f"{name} must list origins such as https://example.com, without a path")
         return origins
+
+    def stripe_keys(self, secret: str, publishable: str) -> tuple[str | None, str | None]:
+        """Both keys, of one mode. A secret key in the public one's place would be handed to every buyer."""
+        keys = self.text(secret), self.text(publishable)
+        for name, value, kinds in zip((secret, publishable), keys, (("sk", "rk"), ("pk",)), strict=True):
+            if value is not None and _stripe_mode(value, kinds) is None:
+                raise SettingError(
+                    f"{name} must begin with {' or '.join(f'{kind}_test_' for kind in kinds)} or the same with live"
+                )
+        if None not in keys and len({_stripe_mode(value, ("sk", "rk", "pk")) for value in keys if value}) > 1:
+            raise SettingError(f"{secret} and {publishable} must both be test keys or both be live ones")
+        return keys
+
+    def mail(self, server: str, sender: str) -> tuple[str | None, str | None]:
+        """The mail server's address and who its messages are from."""
+        url, address = self.text(server), self.text(sender)
+        if url is not None and not _is_address(url, {"smtp", "smtps"}):
+            raise SettingError(f"{server} must be an address such as smtp://mail.example.com:587")
+        if address is not None and not _SENDER.fullmatch(address):
+            raise SettingError(
+                f"{sender} must be an e-mail address such as scrip@example.com, or Scrip <scrip@example.com>"
+            )
+        if url is not None and address is None:
+            raise SettingError(f"{sender} is missing: who the messages sent by {server} are from")
+        return url, address
+
+    def redirects(self, name: str, frontend_url: str, demo: bool, port: int) -> frozenset[str]:
+        """Where people may be sent back to: what is set, else where the pages live (and this machine, in a demo)."""
+        listed = self.origins(name)
+        if listed:
+            return frozenset(map(origin_of, listed))
+        own = {f"http://127.0.0.1:{port}", f"http://localhost:{port}"} if demo else set()
+        return frozenset({origin_of(frontend_url), *own})
 
     def database(self, name: str) -> str:
         value = self.text(name)
@@ -123,11 +167,29 @@ class _Reader:
 
 
 def _is_web_address(value: str) -> bool:
+    return _is_address(value, {"http", "https"})
+
+
+def _is_address(value: str, schemes: set[str]) -> bool:
     try:
         parts = urlsplit(value)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def origin_of(address: str) -> str:
+    """Scheme, host and port of an http or https address, as browsers write them."""
+    parts = urlsplit(address)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + ("" if parts.port in {None, usual} else f":{parts.port}")
+
+
+def _stripe_mode(key: str, kinds: tuple[str, ...]) -> str | None:
+    kind, _, rest = key.partition("_")
+    mode, separator, _ = rest.partition("_")
+    return mode if kind in kinds and mode in {"test", "live"} and separator else None
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -137,6 +199,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     log_level = read.text("LOG_LEVEL", "info")
     if log_level not in LOG_LEVELS:
         raise SettingError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
+    stripe_secret_key, stripe_publishable_key = read.stripe_keys("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY")
+    smtp_url, mail_from = read.mail("SMTP_URL", "MAIL_FROM")
+    frontend_url = read.url("FRONTEND_URL") or Settings.frontend_url
+    port = read.whole("PORT", Settings.port, 0, 65535)
     return Settings(
         database_url=read.database("DATABASE_URL"),
         jwt_secret=read.signing_secret("JWT_SECRET", demo),
@@ -147,10 +213,19 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         metrics_token=read.token("METRICS_TOKEN"),
         demo=demo,
         host=read.text("HOST") or Settings.host,
-        port=read.whole("PORT", Settings.port, 0, 65535),
+        port=port,
         workers=read.whole("WORKERS", os.cpu_count() or 1, 1, 64),
         anthropic_base_url=read.url("ANTHROPIC_BASE_URL"),
         openai_base_url=read.url("OPENAI_BASE_URL"),
+        stripe_secret_key=stripe_secret_key,
+        stripe_publishable_key=stripe_publishable_key,
+        stripe_base_url=read.url("STRIPE_BASE_URL"),
+        stripe_timeout_seconds=read.seconds("STRIPE_TIMEOUT_SECONDS", Settings.stripe_timeout_seconds, 0.1, 60),
+        frontend_url=frontend_url,
+        redirect_origins=read.redirects("REDIRECT_ORIGINS", frontend_url, demo, port),
+        smtp_url=smtp_url,
+        mail_from=mail_from,
+        billing_poll_seconds=read.seconds("BILLING_POLL_SECONDS", Settings.billing_poll_seconds, 0.01, 3600),
         cors_origins=read.origins("CORS_ORIGINS"),
         ai_evaluation_enabled=read.flag("AI_EVALUATION_ENABLED", True),
         database_connections=read.whole("DATABASE_CONNECTIONS", Settings.database_connections, 1, 100),

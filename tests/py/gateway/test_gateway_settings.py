@@ -42,6 +42,21 @@ def test_defaults_listen_on_this_machine_only():
         ("OPENAI_BASE_URL", "http://[broken"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://a.example/path"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("REDIRECT_ORIGINS", "https://ann@a.example"),
+        ("REDIRECT_ORIGINS", "https://a.example#b"),
+        ("REDIRECT_ORIGINS", "a.example"),
+        ("FRONTEND_URL", "a.example"),
+        ("STRIPE_SECRET_KEY", "pk_test_1"),
+        ("STRIPE_SECRET_KEY", "sk_test"),
+        ("STRIPE_PUBLISHABLE_KEY", "sk_test_1"),
+        ("STRIPE_BASE_URL", "ftp://x"),
+        ("STRIPE_TIMEOUT_SECONDS", "0"),
+        ("BILLING_POLL_SECONDS", "0"),
+        ("SMTP_URL", "https://mail.example"),
+        ("SMTP_URL", "smtp://"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "a@b.example\r\nBcc: c@d.example"),
         ("LOG_LEVEL", "loud"),
     ],
 )
@@ -68,11 +83,44 @@ def test_secrets_never_show_in_a_repr_or_a_complaint():
         "OPENAI_API_KEY": "hush-openai",
         "CRON_TOKEN": "hush-cron".ljust(32, "x"),
         "METRICS_TOKEN": "hush-metrics".ljust(32, "x"),
+        "STRIPE_SECRET_KEY": "sk_live_hush",
+        "SMTP_URL": "smtp://scrip:hush-mail@mail.example",
+        "MAIL_FROM": "scrip@example.com",
     }
     assert "hush" not in repr(read_settings(values))
     with pytest.raises(SettingError) as caught:
         read_settings(values | {"CRON_TOKEN": "hush"})
     assert "hush" not in str(caught.value)
+    with pytest.raises(SettingError) as caught:
+        read_settings(values | {"STRIPE_PUBLISHABLE_KEY": "sk_live_hush"})
+    assert "hush" not in str(caught.value)
+
+
+def test_stripe_keys_are_of_one_mode():
+    live = {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_PUBLISHABLE_KEY": "pk_live_1"}
+    assert read_settings(GOOD | live).stripe_publishable_key == "pk_live_1"
+    with pytest.raises(SettingError, match="both"):
+        read_settings(GOOD | live | {"STRIPE_PUBLISHABLE_KEY": "pk_test_1"})
+
+
+def test_mail_needs_somebody_it_is_from():
+    with pytest.raises(SettingError, match="MAIL_FROM"):
+        read_settings(GOOD | {"SMTP_URL": "smtp://mail.example"})
+    named = read_settings(GOOD | {"SMTP_URL": "smtp://mail.example", "MAIL_FROM": "Scrip <scrip@example.com>"})
+    assert named.mail_from == "Scrip <scrip@example.com>"
+
+
+def test_people_are_sent_back_to_where_the_pages_live_unless_told_otherwise():
+    assert read_settings(GOOD).redirect_origins == {"http://localhost:8080"}
+    frontend = GOOD | {"FRONTEND_URL": "https://Scrip.example:443/start"}
+    assert read_settings(frontend).redirect_origins == {"https://scrip.example"}
+    assert read_settings(frontend | {"DEMO": "true", "PORT": "81"}).redirect_origins == {
+        "https://scrip.example",
+        "http://127.0.0.1:81",
+        "http://localhost:81",
+    }
+    listed = frontend | {"REDIRECT_ORIGINS": "https://a.example:444, http://[::1]:80", "DEMO": "true"}
+    assert read_settings(listed).redirect_origins == {"https://a.example:444", "http://[::1]"}
 
 
 def test_origins_are_a_list():
