@@ -56,6 +56,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/clock.sql
 \ir engine/audit.sql
 \ir engine/settings.sql
+\ir engine/stripe_settings.sql
 \ir engine/accounts.sql
 \ir engine/pricing.sql
 \ir engine/packages.sql
@@ -131,9 +132,12 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir admin/find_user.sql
 \ir admin/grant_credits.sql
 \ir admin/set_member.sql
+\ir admin/set_pack_price.sql
 \ir admin/set_plan.sql
+\ir admin/set_plan_price.sql
 \ir admin/set_setting.sql
 \ir admin/set_unlimited.sql
+\ir admin/set_webhook_secret.sql
 \ir admin/throttle.sql
 \ir admin/unthrottle.sql
 \ir admin/verify_author.sql
