@@ -28,10 +28,14 @@ class Background:
 
     async def see_through(self, work: Coroutine[Any, Any, Result]) -> Result:
         """The result of `work`, which goes on to its end even if the caller is cancelled meanwhile."""
+        return await asyncio.shield(self.start(work))
+
+    def start(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
+        """`work` as a task that nobody need wait for; it must answer for its own failures."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._forget)
-        return await asyncio.shield(task)
+        return task
 
     async def drain(self, seconds: float) -> int:
         """Wait at most `seconds` for all of it; how much did not end."""

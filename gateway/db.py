@@ -27,7 +27,24 @@ Row = Any
 log = structlog.get_logger()
 
 # Repeating these leaves the same state and gives the same answer, whether or not the first try was committed.
-REPEATABLE = frozenset({"settle_run", "release_run", "record_logout", "process_monthly_reset", "expire_credits"})
+REPEATABLE = frozenset(
+    {
+        "settle_run",
+        "release_run",
+        "record_logout",
+        "process_monthly_reset",
+        "expire_credits",
+        "find_subscription",
+        "record_customer",
+        "record_purchase",
+        "release_purchase",
+        "record_checkout",
+        "record_stripe_event",
+        "process_gift_steps",
+        "finish_billing_task",
+        "finish_notice",
+    }
+)
 READS = ("get_", "list_", "estimate_", "authenticate_")
 # Counts an attempt, so it only looks like a read.
 NOT_READS = frozenset({"get_credentials"})
@@ -97,14 +114,19 @@ async def call(pool: AsyncConnectionPool, function: str, *, until: float | None 
     until  an instant of the loop's clock up to which what may be repeated is tried again; a short while if absent
     Raises Refusal: what the function refused, 503 `unavailable` for outages, 500 `internal_error` for bugs.
     """
-    rows = await _persist(pool, function, arguments, until)
-    return rows[0] if rows else None
+    found = await _persist(pool, function, arguments, until)
+    return found[0] if found else None
+
+
+async def rows(pool: AsyncConnectionPool, function: str, **arguments: Any) -> Sequence[Row]:
+    """All rows of `api.<function>`, named tuples. Raises Refusal like `call`."""
+    return await _persist(pool, function, arguments, None)
 
 
 async def document(pool: AsyncConnectionPool, function: str, **arguments: Any) -> bytes:
     """The JSON that `api.<function>` returns, as it came. Raises Refusal like `call`."""
-    rows = await _persist(pool, function, arguments, None)
-    return rows[0][0]
+    found = await _persist(pool, function, arguments, None)
+    return found[0][0]
 
 
 def may_repeat(function: str) -> bool:

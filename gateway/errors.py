@@ -20,15 +20,31 @@ INVALID_REFRESH_TOKEN = Kind(401, "invalid_refresh_token")
 INSUFFICIENT_CREDITS = Kind(402, "insufficient_credits")
 FORBIDDEN = Kind(403, "forbidden")
 NOT_FOUND = Kind(404, "not_found")
+NOT_ENOUGH_GIFTABLE_CREDITS = Kind(402, "not_enough_giftable_credits")
 API_KEY_NOT_FOUND = Kind(404, "api_key_not_found")
 PACKAGE_NOT_FOUND = Kind(404, "package_not_found")
 SESSION_NOT_FOUND = Kind(404, "session_not_found")
 RUN_NOT_FOUND = Kind(404, "run_not_found")
+PACK_NOT_FOUND = Kind(404, "pack_not_found")
+PURCHASE_NOT_FOUND = Kind(404, "purchase_not_found")
+NO_SUBSCRIPTION = Kind(404, "no_subscription")
+CODE_NOT_FOUND = Kind(404, "code_not_found")
+ORGANIZATION_NOT_FOUND = Kind(404, "organization_not_found")
+PERSON_NOT_FOUND = Kind(404, "person_not_found")
 METHOD_NOT_ALLOWED = Kind(405, "method_not_allowed")
 REQUEST_TIMEOUT = Kind(408, "request_timeout")
 EMAIL_TAKEN = Kind(409, "email_taken")
 RUN_IN_PROGRESS = Kind(409, "run_in_progress")
+PURCHASE_IN_PROGRESS = Kind(409, "purchase_in_progress")
+PAYMENT_CONFLICT = Kind(409, "payment_conflict")
+ALREADY_SUBSCRIBED = Kind(409, "already_subscribed")
+NOT_BILLED = Kind(409, "not_billed")
+CODE_ALREADY_REDEEMED = Kind(409, "code_already_redeemed")
+GIFTS_BLOCKED = Kind(409, "gifts_blocked")
+LAST_OWNER = Kind(409, "last_owner")
+TOO_MANY_ORGANIZATIONS = Kind(409, "too_many_organizations")
 CONFLICT = Kind(409, "conflict")
+CODE_EXPIRED = Kind(410, "code_expired")
 PAYLOAD_TOO_LARGE = Kind(413, "payload_too_large")
 REQUEST_TOO_LARGE = Kind(413, "request_too_large")
 UNSUPPORTED_MEDIA_TYPE = Kind(415, "unsupported_media_type")
@@ -38,11 +54,15 @@ RATE_LIMITED = Kind(429, "rate_limited")
 THROTTLED = Kind(429, "throttled")
 MALFORMED_REQUEST = Kind(400, "malformed_request")
 MALFORMED_JSON = Kind(400, "malformed_json")
+INVALID_SIGNATURE = Kind(400, "invalid_signature")
 INTERNAL_ERROR = Kind(500, "internal_error")
 PROVIDER_ERROR = Kind(502, "provider_error")
+BILLING_ERROR = Kind(502, "billing_error")
 PROVIDER_UNAVAILABLE = Kind(503, "provider_unavailable")
 MODEL_UNAVAILABLE = Kind(503, "model_unavailable")
 RUNS_DISABLED = Kind(503, "runs_disabled")
+BILLING_UNAVAILABLE = Kind(503, "billing_unavailable")
+PLAN_UNAVAILABLE = Kind(503, "plan_unavailable")
 UNAVAILABLE = Kind(503, "unavailable")
 
 # SQLSTATE of a refusal → what the caller sees. A test compares the keys with every code raised under sql/.
@@ -53,20 +73,41 @@ REFUSALS: dict[str, Kind] = {
     "SCA04": INVALID_REFRESH_TOKEN,
     "SCA05": API_KEY_NOT_FOUND,
     "SCA06": RATE_LIMITED,
+    "SCB01": ALREADY_SUBSCRIBED,
+    "SCB02": NO_SUBSCRIPTION,
+    "SCB03": PACK_NOT_FOUND,
+    "SCB04": INVALID_SIGNATURE,
+    "SCB05": PLAN_UNAVAILABLE,
+    "SCB06": RATE_LIMITED,
+    "SCB07": NOT_BILLED,
+    "SCB08": PURCHASE_NOT_FOUND,
+    "SCB09": PAYMENT_CONFLICT,
     "SCC01": INSUFFICIENT_CREDITS,
     "SCD01": VALIDATION_FAILED,
     "SCD02": VALIDATION_FAILED,
     "SCD03": VALIDATION_FAILED,
     "SCD04": NOT_FOUND,
     "SCD05": CONFLICT,
+    "SCG01": NOT_ENOUGH_GIFTABLE_CREDITS,
+    "SCG02": GIFTS_BLOCKED,
+    "SCG03": RATE_LIMITED,
     "SCH01": RUN_NOT_FOUND,
     "SCH02": CONFLICT,
     "SCI01": IDEMPOTENCY_KEY_REUSED,
     "SCI02": RUN_IN_PROGRESS,
     "SCI03": CONFLICT,
+    "SCK01": CODE_NOT_FOUND,
+    "SCK02": CODE_ALREADY_REDEEMED,
+    "SCK03": CODE_EXPIRED,
+    "SCK04": RATE_LIMITED,
     "SCL01": CONFLICT,
     "SCM01": VALIDATION_FAILED,
     "SCM02": MODEL_UNAVAILABLE,
+    "SCN01": ORGANIZATION_NOT_FOUND,
+    "SCN02": FORBIDDEN,
+    "SCN03": PERSON_NOT_FOUND,
+    "SCN04": LAST_OWNER,
+    "SCN05": TOO_MANY_ORGANIZATIONS,
     "SCP01": PACKAGE_NOT_FOUND,
     "SCR01": REQUEST_TOO_LARGE,
     "SCS01": SESSION_NOT_FOUND,
@@ -81,6 +122,7 @@ Detail = Literal["integer", "number", "string", "boolean", "fields"]
 # What an error's body may hold beside `error` and `message`; from here the OpenAPI document takes it.
 DETAILS: dict[Kind, dict[str, Detail]] = {
     INSUFFICIENT_CREDITS: {"required": "integer", "available": "integer", "purchaseUrl": "string"},
+    NOT_ENOUGH_GIFTABLE_CREDITS: {"giftable": "integer", "credits": "integer"},
     REQUEST_TOO_LARGE: {"estimatedTokens": "integer", "maxTokens": "integer"},
     PAYLOAD_TOO_LARGE: {"maxBytes": "integer"},
     VALIDATION_FAILED: {"fields": "fields"},
@@ -94,6 +136,8 @@ DETAILS: dict[Kind, dict[str, Detail]] = {
         "retryAfter": "integer",
     },
     RUN_IN_PROGRESS: {"retryAfter": "integer"},
+    PURCHASE_IN_PROGRESS: {"retryAfter": "integer"},
+    BILLING_UNAVAILABLE: {"retryAfter": "integer"},
     PROVIDER_ERROR: {"outcome": "string", "retryAfter": "integer", "incomplete": "boolean"},
     PROVIDER_UNAVAILABLE: {"outcome": "string", "retryAfter": "integer", "incomplete": "boolean"},
     UNAVAILABLE: {"retryAfter": "integer"},
@@ -102,11 +146,15 @@ DETAILS: dict[Kind, dict[str, Detail]] = {
 MESSAGES: dict[Kind, str] = {
     UNAUTHORIZED: "A valid access token or API key is needed.",
     INVALID_CREDENTIALS: "E-mail address or password is wrong.",
-    INVALID_REFRESH_TOKEN: "The refresh token is not valid any more; please log in again.",
+    INVALID_REFRESH_TOKEN: "This refresh token is not valid; sign in again.",
     FORBIDDEN: "This is not open to you.",
     NOT_FOUND: "There is nothing at this address.",
     API_KEY_NOT_FOUND: "There is no such API key.",
     SESSION_NOT_FOUND: "There is no such session.",
+    PURCHASE_NOT_FOUND: "There is no such purchase.",
+    ORGANIZATION_NOT_FOUND: "There is no such organisation.",
+    PERSON_NOT_FOUND: "There is no such person.",
+    PURCHASE_IN_PROGRESS: "A purchase with this Idempotency-Key is still under way; please try again in a moment.",
     METHOD_NOT_ALLOWED: "This address does not answer that method.",
     REQUEST_TIMEOUT: "The request's body did not arrive in time.",
     PAYLOAD_TOO_LARGE: "The request's body is too large.",
@@ -117,6 +165,8 @@ MESSAGES: dict[Kind, str] = {
     INTERNAL_ERROR: "Something went wrong on our side. Nothing was charged that is not in your history.",
     PROVIDER_ERROR: "The model gave no usable answer. Nothing was charged.",
     PROVIDER_UNAVAILABLE: "The model cannot be reached at the moment. Nothing was charged.",
+    BILLING_ERROR: "The payment provider refused this request. Nothing was charged.",
+    BILLING_UNAVAILABLE: "Payments cannot be taken at the moment. Nothing was charged.",
     RUNS_DISABLED: "Runs are switched off at the moment.",
     UNAVAILABLE: "The service is busy or restarting; please try again in a moment.",
 }
