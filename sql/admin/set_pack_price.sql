@@ -15,7 +15,7 @@ begin
     perform engine.refuse('SCD04', 'There is no such pack.');
   end if;
   select stripe_price_id into v_before from playground.stripe_prices where pack = p_pack and is_current;
-  if v_before = p_stripe_price_id then
+  if v_before is not distinct from p_stripe_price_id then
     return;
   end if;
 
@@ -33,4 +33,4 @@ begin
   );
 end $$;
 comment on function admin.set_pack_price(text, text, text) is
-  'Says which price of Stripe a pack is sold by; it charges what the pack costs when the id is first told. The same again changes nothing. SCD02 for a wrong id, SCD03 without a reason, SCD04 for an unknown pack, SCD05 when the id is that of something else.';
+  'Says which price of Stripe a pack is sold by (null: none, Stripe is told the amount each time); it charges what the pack costs when the id is first told. The same again changes nothing. SCD02 for a wrong id, SCD03 without a reason, SCD04 for an unknown pack, SCD05 when the id is that of something else.';

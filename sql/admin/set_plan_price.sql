@@ -12,8 +12,8 @@ declare
 begin
   perform engine.check_reason(p_reason);
   perform engine.check_stripe_price_id(p_stripe_price_id);
-  if p_amount_cents < 0 then
-    perform engine.refuse('SCD02', 'A price is no less than 0 cents.');
+  if p_amount_cents < 0 or (p_stripe_price_id is null and p_amount_cents is not null) then
+    perform engine.refuse('SCD02', 'An amount comes with an id of Stripe, and is no less than 0 cents.');
   end if;
   select * into v_price from playground.plan_prices where plan_price = p_plan_price for no key update;
   if not found then
@@ -26,7 +26,8 @@ begin
     and plan_price = p_plan_price;
   -- Stripe never changes the amount of a price: an id that is known brings its own back.
   v_amount_cents := coalesce(p_amount_cents, v_known_cents, v_price.amount_cents);
-  if v_before = p_stripe_price_id and v_known_cents = v_amount_cents and v_price.amount_cents = v_amount_cents then
+  if v_before is not distinct from p_stripe_price_id and v_price.amount_cents = v_amount_cents
+    and (v_known_cents = v_amount_cents or p_stripe_price_id is null) then
     return;
   end if;
 
@@ -42,4 +43,4 @@ begin
   );
 end $$;
 comment on function admin.set_plan_price(text, text, text, bigint) is
-  'Says which price of Stripe new subscribers pay, and what it charges a month in cents of the plan''s currency (null: as told before for this id, else as the plan costs now). Running subscriptions keep theirs; the same again changes nothing. SCD02 for a wrong id or amount, SCD03 without a reason, SCD04 for an unknown price of a plan, SCD05 when the id is that of something else.';
+  'Says which price of Stripe new subscribers pay (null: none, so nobody can subscribe), and what it charges a month in cents of the plan''s currency (null: as told before for this id, else as the plan costs now). Running subscriptions keep theirs; the same again changes nothing. SCD02 for a wrong id or amount, SCD03 without a reason, SCD04 for an unknown price of a plan, SCD05 when the id is that of something else.';

@@ -23,11 +23,11 @@ returns void
 language plpgsql stable
 as $$
 begin
-  if p_stripe_price_id is null or p_stripe_price_id !~ '^[!-~]{1,255}$' then
+  if p_stripe_price_id !~ '^[!-~]{1,255}$' then
     perform engine.refuse('SCD02', 'A price id of Stripe is up to 255 printable characters without blanks, such as price_1Abc.');
   end if;
 end $$;
-comment on function engine.check_stripe_price_id(text) is 'SCD02 for what cannot be a price id of Stripe.';
+comment on function engine.check_stripe_price_id(text) is 'SCD02 for what cannot be a price id of Stripe; null is none.';
 
 create or replace function engine.make_current(
   p_stripe_price_id text, p_plan_price text, p_pack text, p_amount_cents bigint, p_currency text)
@@ -41,8 +41,11 @@ begin
   update playground.stripe_prices
   set is_current = false
   where is_current
-    and stripe_price_id <> p_stripe_price_id
+    and stripe_price_id is distinct from p_stripe_price_id
     and (plan_price = p_plan_price or pack = p_pack);
+  if p_stripe_price_id is null then
+    return;
+  end if;
   insert into playground.stripe_prices (stripe_price_id, plan_price, pack, amount_cents, currency, is_current, set_at)
   values (p_stripe_price_id, p_plan_price, p_pack, p_amount_cents, p_currency, true, engine.now())
   on conflict (stripe_price_id) do nothing;
@@ -58,4 +61,4 @@ begin
     and (not is_current or amount_cents <> p_amount_cents);
 end $$;
 comment on function engine.make_current(text, text, text, bigint, text) is
-  'Makes a price id of Stripe the current one of a price of a plan, or of a pack, whose row the caller has locked; ids before it stay valid for what runs on them. Cents of currency. SCD05 when the id is that of something else.';
+  'Makes a price id of Stripe the current one of a price of a plan, or of a pack, whose row the caller has locked; null: none is. Ids before it stay valid for what runs on them. Cents of currency. SCD05 when the id is that of something else.';

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(13);
+select plan(14);
 select tests.freeze('2026-11-20 12:00:00+00');
 
 create function tests.prices()
@@ -32,7 +32,9 @@ select throws_ok($$ select admin.set_pack_price('large', 'price_plan', 'x') $$, 
 select throws_ok(format('select admin.set_pack_price(%L, %L, %L)', pack, 'price_c', 'x'), 'SCD04', null, format('there is no pack %L', pack))
 from (values ('huge'), (null)) as listed (pack);
 select throws_ok(format('select admin.set_pack_price(%L, %L, %L)', 'large', id, 'x'), 'SCD02', null, format('%L is no id', id))
-from (values (null), (' ')) as listed (id);
+from (values (''), (' ')) as listed (id);
 select throws_ok($$ select admin.set_pack_price('large', 'price_c', null) $$, 'SCD03', null, 'a reason must be given');
+select admin.set_pack_price('medium', null, 'by its amount') \g /dev/null
+select is(tests.prices(), 'price_a:1000:usd price_b:1200:usd', 'null leaves none current');
 select * from finish();
 rollback;

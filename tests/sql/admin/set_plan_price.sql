@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(23);
+select plan(27);
 select tests.freeze('2026-11-20 12:00:00+00');
 
 create function tests.prices()
@@ -44,8 +44,16 @@ select throws_ok($$ select admin.set_plan_price('prpm_plus_org', 'price_pack', '
 select throws_ok($$ select admin.set_plan_price('no_such_plan', 'price_c', 'x') $$, 'SCD04', null, 'the plan price must be known');
 select throws_ok($$ select admin.set_plan_price(null, 'price_c', 'x') $$, 'SCD04', null, 'and named');
 select throws_ok(format('select admin.set_plan_price(%L, %L, %L, %L::bigint)', 'prpm_plus_individual', id, 'x', cents), 'SCD02', null, format('%L for %L cents cannot be', id, cents))
-from (values (null, null), ('', null), ('price c', null), (E'price_c\n', null), (repeat('x', 256), null), ('price_c', '-1')) as listed (id, cents);
+from (values (null, '600'), ('', null), ('price c', null), (E'price_c\n', null), (repeat('x', 256), null), ('price_c', '-1')) as listed (id, cents);
 select throws_ok($$ select admin.set_plan_price('prpm_plus_individual', 'price_c', ' ') $$, 'SCD03', null, 'a reason must be given');
 select is(tests.prices(), 'price_a:650:usd! price_b:700:usd', 'what is refused changes nothing');
+
+select admin.set_plan_price('prpm_plus_individual', null, 'sold out') \g /dev/null
+select is(tests.prices(), 'price_a:650:usd price_b:700:usd', 'null leaves none current');
+select is(tests.cents(), 650::bigint, 'and the amount as it is');
+select is((before, after)::text, ('{"amountCents": 650, "stripePriceId": "price_a"}', '{"amountCents": 650, "stripePriceId": null}')::text, 'which is audited')
+from playground.audit_log where reason = 'sold out';
+select admin.set_plan_price('prpm_plus_individual', null, 'again') \g /dev/null
+select is_empty($$ select from playground.audit_log where reason = 'again' and after ->> 'stripePriceId' is null $$, 'once');
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(11);
+select plan(12);
 select tests.freeze('2026-11-20 12:00:00+00');
 
 select lives_ok($$ select engine.check_webhook_secret('playground', 'sixteen-octets--', true) $$, 'a secret of 16 octets can be kept');
@@ -20,6 +20,8 @@ select is(count(*), 2::bigint, 'another price has its own') from playground.stri
 select engine.make_current('price_a', 'verified', null, 2100, 'usd') \g /dev/null
 select is((amount_cents, is_current, set_at)::text, (2100, true, '2026-11-20 12:00:00+00'::timestamptz)::text, 'an id that is known keeps the time it was first set')
 from playground.stripe_prices where stripe_price_id = 'price_a';
+select engine.make_current(null, 'verified', null, 2100, 'usd') \g /dev/null
+select is(count(*), 0::bigint, 'null makes none current') from playground.stripe_prices where plan_price = 'verified' and is_current;
 select throws_ok($$ select engine.make_current('price_a', 'prpm_plus_org', null, 300, 'usd') $$, 'SCD05', null, 'an id belongs to one price');
 select throws_ok($$ select engine.make_current('price_a', null, 'small', 500, 'usd') $$, 'SCD05', null, 'or to one pack');
 select * from finish();
