@@ -1,4 +1,4 @@
--- Idempotency of runs: unique (user, operation, key) by look-up under the account's lock.
+-- Idempotency: unique (user, operation, key) by look-up under the account's lock.
 
 create or replace function engine.find_answer(
   p_user_id uuid, p_operation text, p_key text, p_fingerprint bytea, p_instant timestamptz,
@@ -49,3 +49,36 @@ begin
 end $$;
 comment on function engine.keep_answer(playground.holds, boolean, integer, text, timestamptz) is
   'Ends the idempotency record of a run: its answer is kept for repeats, or the key is free again. Another run that took the freed key keeps it.';
+
+create or replace function engine.check_idempotency_key(p_key text)
+returns void
+language plpgsql stable
+as $$
+begin
+  if p_key !~ '^[ -~]{1,255}$' then
+    perform engine.refuse_field('Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
+  end if;
+end $$;
+comment on function engine.check_idempotency_key(text) is 'SCV01 unless a key, if there is one, is 1 to 255 printable ASCII characters.';
+
+create or replace function engine.keep_answer_once(
+  p_user_id uuid, p_operation text, p_key text, p_fingerprint bytea, p_status integer, p_body text, p_instant timestamptz,
+  out status integer, out body text)
+language plpgsql volatile
+as $$
+begin
+  select a.status, a.body into status, body
+  from playground.answers a
+  where a.user_id = p_user_id and a.operation = p_operation and a.idempotency_key = p_key and a.state = 'answered'
+  order by a.created_at desc
+  limit 1;
+  if found then
+    return;
+  end if;
+  insert into playground.answers (user_id, operation, idempotency_key, created_at, fingerprint, state, status, body, finished_at)
+  values (p_user_id, p_operation, p_key, p_instant, p_fingerprint, 'answered', p_status, p_body, p_instant);
+  status := p_status;
+  body := p_body;
+end $$;
+comment on function engine.keep_answer_once(uuid, text, text, bytea, integer, text, timestamptz) is
+  'Keeps the answer of what is done in one call, for repeats with the same key; returns the one that counts, the first. The account is locked by the caller, who asked engine.find_answer before.';

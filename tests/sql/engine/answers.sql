@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(21);
+select plan(34);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(100) as ann_id, tests.make_user_with(100) as bob_id \gset
 create function tests.find(p_user_id uuid, p_key text default 'k', p_request text default 'a', p_operation text default 'run')
@@ -79,5 +79,21 @@ select isnt(engine.fingerprint('a', null), engine.fingerprint('a', ''), 'a missi
 select isnt(engine.fingerprint('a', null), engine.fingerprint('a', 'null'), 'nor the word for it');
 select isnt(engine.fingerprint('a","b'), engine.fingerprint('a', 'b'), 'quotes do not pretend');
 select is(engine.fingerprint('a', null, 'é'), engine.fingerprint('a', null, 'é'), 'the same fields are the same request');
+-- What is done in one call has its answer at once.
+create function tests.keep_once(p_user_id uuid, p_body text, p_key text default 'once', p_operation text default 'redeem')
+returns text
+language sql
+as $$ select status || ' ' || body from engine.keep_answer_once(p_user_id, p_operation, p_key, sha256('a'), 200, p_body, engine.now()) $$;
+select is(tests.keep_once(:'bob_id', '{ "first": 1}'), '200 { "first": 1}', 'an answer is kept as it goes out');
+select is(tests.keep_once(:'bob_id', 'second'), '200 { "first": 1}', 'the first one counts');
+select is(tests.find(:'bob_id', 'once', p_operation => 'redeem'), '200 { "first": 1}', 'and is found again');
+select throws_ok(format('select tests.find(%L, %L, %L, %L)', :'bob_id', 'once', 'b', 'redeem'), 'SCI01', null, 'by the same request only');
+select is(tests.keep_once(:'bob_id', 'a gift', p_operation => 'gift'), '200 a gift', 'another operation has keys of its own');
+select tests.advance('24 hours') \g /dev/null
+select is(tests.find(:'bob_id', 'once', 'b', 'redeem'), null, 'after 24 hours the key is new');
+select is(tests.keep_once(:'bob_id', 'third'), '200 third', 'for another answer');
+select lives_ok(format('select engine.check_idempotency_key(%L)', key), 'a key may be missing, or as long as 255') from (values (null), (repeat('~', 255))) as listed (key);
+select throws_ok(format('select engine.check_idempotency_key(%L)', key), 'SCV01', null, 'it is 1 to 255 printable ASCII characters')
+from (values (''), (repeat('x', 256)), (e'a\tb'), ('é')) as listed (key);
 select * from finish();
 rollback;
