@@ -1,0 +1,225 @@
+"""What we ask of Stripe. Its objects end here: out go ids, texts and small records; its errors leave as refusals."""
+
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import aiohttp
+import stripe
+import structlog
+
+from gateway.errors import BILLING_ERROR, BILLING_UNAVAILABLE, Kind, Refusal
+from gateway.settings import Settings
+
+T = TypeVar("T")
+
+# Repeated by the SDK with one idempotency key: failed connections, 409 and 5xx.
+MAX_RETRIES = 2
+PAUSE_SECONDS = 5
+LONGEST_CONNECT_SECONDS = 5.0
+# The SDK's habit of reporting how long its requests took, under an id that it keeps in the home directory.
+stripe.enable_telemetry = False
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class PaymentIntent:
+    """What a buyer's browser needs to pay."""
+
+    id: str
+    client_secret: str
+
+
+@dataclass(frozen=True)
+class CheckoutSession:
+    """A page of Stripe's on which one thing is sold until it expires."""
+
+    id: str
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a Checkout page sells: a price that Stripe knows, or our own amount in cents of `currency`."""
+
+    name: str
+    price_id: str | None
+    amount_cents: int | None = None
+    currency: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        if self.price_id is not None:
+            return {"price": self.price_id, "quantity": 1}
+        price = {"currency": self.currency, "unit_amount": self.amount_cents, "product_data": {"name": self.name}}
+        return {"price_data": price, "quantity": 1}
+
+
+class StripeRefusal(Refusal):
+    """Stripe could not be asked (503, worth another try) or said no (502, final). `code` is Stripe's own, if any."""
+
+    def __init__(self, kind: Kind, code: str | None = None) -> None:
+        super().__init__(kind, details={} if kind is BILLING_ERROR else {"retryAfter": PAUSE_SECONDS})
+        self.code = code
+
+    @property
+    def is_final(self) -> bool:
+        """Whether asking the same again would be answered the same."""
+        return self.kind is BILLING_ERROR
+
+
+class Stripe:
+    """Stripe's API for one worker. Every method raises StripeRefusal."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self.v1 = client.v1
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(cls, settings: Settings, secret_key: str) -> AsyncIterator["Stripe"]:
+        """A client with a session of its own; it connects when it is first asked something."""
+        seconds = settings.stripe_timeout_seconds
+        timeout = aiohttp.ClientTimeout(total=seconds, connect=min(seconds, LONGEST_CONNECT_SECONDS))
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+            yield cls(
+                stripe.StripeClient(
+                    secret_key,
+                    http_client=stripe.AIOHTTPClient(session=session, timeout=timeout),
+                    base_addresses={"api": settings.stripe_base_url} if settings.stripe_base_url else None,
+                    max_network_retries=MAX_RETRIES,
+                )
+            )
+
+    async def find_or_create_customer(self, account_id: str, email: str | None, *, is_old: bool) -> str:
+        """The id of an account's customer. is_old: it may exist although Stripe has forgotten our key."""
+        if is_old:
+            query = f"metadata['account_id']:'{account_id}'"
+            found = await ask("search customers", self.v1.customers.search_async({"query": query}))
+            if found.data:
+                return min(found.data, key=lambda customer: (customer.created, customer.id)).id
+        parameters: Any = {"metadata": {"account_id": account_id}} | ({"email": email} if email else {})
+        key = f"customer-{account_id}"
+        return (await ask("create customer", self.v1.customers.create_async(parameters, {"idempotency_key": key}))).id
+
+    async def find_payment_intent(self, purchase_id: str) -> PaymentIntent | None:
+        """The PaymentIntent made for a purchase long ago, if it came into being and still counts."""
+        query = f"metadata['purchase_id']:'{purchase_id}'"
+        found = await ask("search payments", self.v1.payment_intents.search_async({"query": query}))
+        # A Checkout page makes one of its own for the same purchase; that one is paid on its page only.
+        alive = [
+            intent
+            for intent in found.data
+            if intent.status != "canceled" and "checkout_id" not in intent.metadata.to_dict()
+        ]
+        return _payment_intent(alive[0]) if alive else None
+
+    async def retrieve_payment_intent(self, payment_intent_id: str) -> PaymentIntent:
+        return _payment_intent(await ask("retrieve payment", self.v1.payment_intents.retrieve_async(payment_intent_id)))
+
+    async def create_payment_intent(
+        self,
+        *,
+        purchase_id: str,
+        customer_id: str,
+        amount_cents: int,
+        currency: str,
+        description: str,
+        metadata: Mapping[str, str],
+    ) -> PaymentIntent:
+        """The one PaymentIntent of a purchase, however often it is asked for within a day."""
+        parameters: Any = {
+            "amount": amount_cents,
+            "currency": currency,
+            "customer": customer_id,
+            "automatic_payment_methods": {"enabled": True},
+            "description": description,
+            "metadata": dict(metadata),
+        }
+        options: Any = {"idempotency_key": f"purchase-{purchase_id}"}
+        return _payment_intent(await ask("create payment", self.v1.payment_intents.create_async(parameters, options)))
+
+    async def create_checkout(
+        self,
+        *,
+        checkout_id: str,
+        customer_id: str,
+        line: Line,
+        success_url: str,
+        cancel_url: str,
+        metadata: Mapping[str, str],
+        is_subscription: bool,
+        description: str | None = None,
+    ) -> CheckoutSession:
+        """The one page of a checkout. Its metadata is also that of the payment or subscription it makes."""
+        marks: dict[str, Any] = {"metadata": dict(metadata)} | ({"description": description} if description else {})
+        parameters: Any = {
+            "mode": "subscription" if is_subscription else "payment",
+            "customer": customer_id,
+            "client_reference_id": checkout_id,
+            "line_items": [line.parameters],
+            "success_url": success_url,
+            "cancel_url": cancel_url,
+            "metadata": dict(metadata),
+            "subscription_data" if is_subscription else "payment_intent_data": marks,
+        }
+        options: Any = {"idempotency_key": f"checkout-{checkout_id}"}
+        session = await ask("create checkout", self.v1.checkout.sessions.create_async(parameters, options))
+        return _checkout_session(session)
+
+    async def find_checkout(self, checkout_id: str, customer_id: str) -> CheckoutSession | None:
+        """The open page made for a checkout long ago, if there is one."""
+        parameters: Any = {"customer": customer_id, "status": "open", "limit": 100}
+        found = await ask("list checkouts", self.v1.checkout.sessions.list_async(parameters))
+        ours = (session for session in found.data if session.client_reference_id == checkout_id and session.url)
+        return next(map(_checkout_session, ours), None)
+
+    async def open_portal(self, customer_id: str, return_url: str) -> str:
+        """The address of a page on which a customer looks after what they pay for."""
+        parameters: Any = {"customer": customer_id, "return_url": return_url}
+        return (await ask("open portal", self.v1.billing_portal.sessions.create_async(parameters))).url
+
+    async def set_cancelling(self, subscription_id: str, is_cancelling: bool) -> bool:
+        """Let a subscription end with its period, or go on; what Stripe says of it then."""
+        parameters: Any = {"cancel_at_period_end": is_cancelling}
+        changed = await ask("update subscription", self.v1.subscriptions.update_async(subscription_id, parameters))
+        return changed.cancel_at_period_end
+
+
+async def ask(what: str, answer: Awaitable[T]) -> T:
+    """Stripe's answer. `what` names the call in the log. Raises StripeRefusal."""
+    try:
+        return await answer
+    except stripe.StripeError as error:
+        kind = BILLING_UNAVAILABLE if _is_passing(error) else BILLING_ERROR
+        # Stripe's own words may quote what people typed.
+        log.warning(
+            "stripe refused",
+            asked=what,
+            reason=type(error).__name__,
+            status=error.http_status,
+            code=error.code,
+            stripe_request_id=error.request_id,
+        )
+        raise StripeRefusal(kind, error.code) from None
+    except (aiohttp.ClientError, TimeoutError) as error:
+        # The SDK lets through what breaks while it reads an answer.
+        log.warning("stripe refused", asked=what, reason=type(error).__name__)
+        raise StripeRefusal(BILLING_UNAVAILABLE) from None
+
+
+def _is_passing(error: stripe.StripeError) -> bool:
+    """No answer, an unreadable one, 429, 5xx, or 409: the same key is still being worked on."""
+    status = error.http_status
+    return status is None or not 400 <= status < 500 or status in {409, 429}
+
+
+def _payment_intent(intent: stripe.PaymentIntent) -> PaymentIntent:
+    return PaymentIntent(intent.id, intent.client_secret or "")
+
+
+def _checkout_session(session: stripe.checkout.Session) -> CheckoutSession:
+    return CheckoutSession(session.id, session.url or "", datetime.fromtimestamp(session.expires_at, UTC))
