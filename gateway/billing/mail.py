@@ -1,0 +1,156 @@
+"""Hands plain-text messages to a mail server. What the server says of them is told by code: its words quote people."""
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as WIRE
+from typing import cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import aiosmtplib
+
+from gateway.billing.loops import NotDone
+
+# A step of the conversation, and the whole of it: far below the lease of a claim, so that nobody else sends meanwhile.
+STEP_SECONDS = 20.0
+DELIVERY_SECONDS = 60.0
+_ENHANCED_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
+_TLS_WISHES = {"required": True, "auto": None, "never": False}
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Where and how to log in. start_tls: None means if the server offers it."""
+
+    host: str
+    port: int | None
+    is_tls: bool
+    start_tls: bool | None
+    username: str | None = field(repr=False)
+    password: str | None = field(repr=False)
+
+    @classmethod
+    def from_url(cls, url: str) -> "MailServer":
+        """From `smtp[s]://user:password@host:port?starttls=required|auto|never`. Raises ValueError.
+
+        Without `starttls` it is required where there is a password, which would else travel in clear.
+        """
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        wish = options.pop("starttls", "auto" if parts.password is None else "required")
+        if (
+            parts.scheme not in {"smtp", "smtps"}
+            or not parts.hostname
+            or parts.port == 0
+            or parts.path not in {"", "/"}
+        ):
+            raise ValueError("not the address of a mail server")
+        if options or parts.fragment or wish not in _TLS_WISHES:
+            raise ValueError("the only option of a mail server is starttls: required, auto or never")
+        is_tls = parts.scheme == "smtps"
+        return cls(
+            host=parts.hostname,
+            port=parts.port,
+            is_tls=is_tls,
+            start_tls=False if is_tls else _TLS_WISHES[wish],
+            username=None if parts.username is None else unquote(parts.username),
+            password=None if parts.password is None else unquote(parts.password),
+        )
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What is sent. letter_id: the same in each try, so that mailboxes keep one of two copies."""
+
+    letter_id: str
+    to: str = field(repr=False)
+    subject: str
+    text: str = field(repr=False)
+    written_at: datetime
+
+
+class Mailer:
+    """Sends letters from one address through one server, each on a connection of its own."""
+
+    def __init__(self, server: MailServer, sender: str) -> None:
+        self._server = server
+        self._sender = sender
+
+    async def send(self, letter: Letter) -> None:
+        """Returns once the server answers for the letter. Raises NotDone."""
+        message = _compose(letter, self._sender)
+        connection = aiosmtplib.SMTP(
+            hostname=self._server.host,
+            port=self._server.port,
+            username=self._server.username,
+            password=self._server.password,
+            use_tls=self._server.is_tls,
+            start_tls=self._server.start_tls,
+            # Encryption that is only taken when offered proves nothing, and many a local server signs its own.
+            validate_certs=self._server.is_tls or self._server.start_tls is True,
+            timeout=STEP_SECONDS,
+        )
+        try:
+            async with asyncio.timeout(DELIVERY_SECONDS):
+                await connection.connect()
+                await connection.send_message(message)
+        except aiosmtplib.SMTPRecipientsRefused as refusal:
+            first = refusal.recipients[0]
+            raise _refused("recipient", first.code, first.message) from None
+        except aiosmtplib.SMTPDataError as refusal:
+            raise _refused("data", refusal.code, refusal.message) from None
+        except aiosmtplib.SMTPNotSupported:
+            if connection.is_connected and not message["To"].addresses[0].addr_spec.isascii():
+                raise NotDone("the server knows no such addresses", is_final=True) from None
+            raise NotDone("the server lacks what was asked for", is_outage=True) from None
+        except aiosmtplib.SMTPResponseException as refusal:
+            # Our greeting, our password, our own address: nothing that this message is to blame for.
+            raise NotDone(f"{refusal.code} {type(refusal).__name__}", is_outage=True) from None
+        except (aiosmtplib.SMTPException, OSError) as trouble:
+            raise NotDone(type(trouble).__name__, is_outage=True) from None
+        finally:
+            # Hanging up takes nothing back: in the middle of a message it makes the server forget it.
+            connection.close()
+
+
+def domain_of(sender: str) -> str:
+    """The domain of an address such as `Scrip <scrip@example.com>`."""
+    message = EmailMessage(policy=WIRE)
+    message["From"] = sender
+    return cast(tuple[Address, ...], message["From"].addresses)[0].domain
+
+
+def _compose(letter: Letter, sender: str) -> EmailMessage:
+    message = EmailMessage(policy=WIRE)
+    message["From"] = sender
+    try:
+        # These refuse line breaks, and with them headers of somebody else's making.
+        message["To"] = Address(addr_spec=_deliverable(letter.to))
+        message["Subject"] = letter.subject
+    except (ValueError, IndexError, HeaderParseError):
+        raise NotDone("not an e-mail address", is_final=True) from None
+    message["Date"] = letter.written_at
+    message["Message-ID"] = f"<{letter.letter_id}@{domain_of(sender)}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(letter.text, cte="quoted-printable")
+    return message
+
+
+def _deliverable(address: str) -> str:
+    """The address with its domain as mail servers of any age know it. Raises ValueError."""
+    if address.isascii():
+        return address
+    person, at, domain = address.rpartition("@")
+    return person + at + domain.encode("idna").decode()
+
+
+def _refused(step: str, code: int, words: str) -> NotDone:
+    status = _ENHANCED_STATUS.match(words)
+    reason = " ".join(filter(None, (str(code), status and status.group(), step)))
+    # 421 says that the server is about to leave, whatever it was asked.
+    return NotDone(reason, is_final=code >= 500, is_outage=code == 421)

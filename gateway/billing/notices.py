@@ -1,0 +1,225 @@
+"""What people are told about their money: each kind of notice as a subject and a plain text.
+
+Subjects are shown in logs, so nothing that a person typed is ever in one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from gateway.billing.wording import credit_count, day, money, name, paragraphs, quotation
+
+PLAN_NAMES = {"prpm_plus": "PRPM+", "verified": "Verified organisation"}
+Parts = tuple[str | None, ...]
+
+
+class UnknownNotice(Exception):
+    """A kind, or details of it, that this version of the gateway has no words for."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A message without its addresses."""
+
+    subject: str
+    text: str
+
+
+class Notice(msgspec.Struct, rename="camel"):
+    """The details of a notice, and their wording. Credits are whole, money is in cents of the currency."""
+
+    def subject(self) -> str:
+        raise NotImplementedError
+
+    def parts(self, site: str) -> Parts:
+        raise NotImplementedError
+
+
+class Purchase(Notice):
+    pack_name: str
+    credits: int
+    price: int
+    currency: str
+    balance: int
+
+    def subject(self) -> str:
+        return f"Your {credit_count(self.credits)} have arrived"
+
+    def parts(self, site: str) -> Parts:
+        return (
+            f"Thank you for buying {name(self.pack_name)}: {credit_count(self.credits)} for "
+            f"{money(self.price, self.currency)}. They are in your account, which holds "
+            f"{credit_count(self.balance)} now. Bought credits do not expire.",
+            f"The purchase and its receipt are in your credit history: {site}",
+        )
+
+
+class Refund(Notice):
+    credits: int
+    refunded: int
+    currency: str
+    balance: int
+    shortfall: int = 0
+
+    def subject(self) -> str:
+        return f"A refund of {money(self.refunded, self.currency)}"
+
+    def parts(self, site: str) -> Parts:
+        return (
+            f"A payment of yours was refunded: {money(self.refunded, self.currency)}. Banks take some days to show it.",
+            f"The credits it had paid for go back: {credit_count(self.credits)}. Your account holds "
+            f"{credit_count(self.balance)} now.",
+            f"Of these, {credit_count(self.shortfall)} had been used already. The next credits you buy make up for "
+            "that first, and until then you cannot give credits away."
+            if self.shortfall
+            else None,
+        )
+
+
+class Dispute(Notice):
+    credits: int
+
+    def subject(self) -> str:
+        return "A payment of yours is disputed"
+
+    def parts(self, site: str) -> Parts:
+        return (
+            "Your bank tells us that you dispute a payment. Until that is decided, what is left of the "
+            f"{credit_count(self.credits)} it paid for cannot be used.",
+            "What you can do: if you know the payment, ask your bank to withdraw the dispute. As soon as the bank "
+            "tells us, the credits can be used again. If you do not know it, there is nothing to do: if the bank "
+            "decides for you, you get your money back and the credits are removed.",
+        )
+
+
+class PastDue(Notice):
+    plan: str
+    period_end: datetime | None = None
+
+    def subject(self) -> str:
+        return f"We could not collect the payment for {_plan(self.plan)}"
+
+    def parts(self, site: str) -> Parts:
+        until = f" Your paid month ended on {day(self.period_end)}." if self.period_end else ""
+        return (
+            f"The payment that renews {_plan(self.plan)} did not go through.{until}",
+            "What you can do: look whether your card is still valid, or enter another one, under Manage subscription "
+            f"at {site}. The payment is tried again by itself in the next days.",
+            "Once it goes through, your plan goes on as before. If it does not, the plan ends, and with it what is "
+            "left of its credits; credits you bought stay yours.",
+        )
+
+
+class SubscriptionEnded(Notice):
+    plan: str
+    ended_at: datetime
+
+    def subject(self) -> str:
+        return f"Your plan {_plan(self.plan)} has ended"
+
+    def parts(self, site: str) -> Parts:
+        return (
+            f"Your subscription to {_plan(self.plan)} ended on {day(self.ended_at)}. Nothing more will be charged "
+            "for it. Credits you bought stay yours.",
+            f"You can subscribe again whenever you like: {site}",
+        )
+
+
+class CreditsExpire(Notice):
+    credits: int
+    expires_at: datetime
+
+    def subject(self) -> str:
+        return f"{credit_count(self.credits)} of yours will expire soon"
+
+    def parts(self, site: str) -> Parts:
+        return (
+            f"{credit_count(self.credits)} of yours can be used until {day(self.expires_at)}. What is left of them "
+            "then expires, or rolls over as far as your plan provides.",
+            f"Put them to use: {site}",
+        )
+
+
+class GiftReceived(Notice, rename={"sender": "from"}):
+    sender: str
+    credits: int
+    message: str | None = None
+
+    def subject(self) -> str:
+        return f"A gift of {credit_count(self.credits)} for you"
+
+    def parts(self, site: str) -> Parts:
+        return (
+            f"{name(self.sender)} gave you {credit_count(self.credits)}. They are in your account already, and do "
+            "not expire.",
+            *_their_words(self.message),
+            f"Put them to use: {site}",
+        )
+
+
+class GiftWaiting(Notice, rename={"sender": "from", "expires_at": "expiresAt"}):
+    sender: str
+    credits: int
+    expires_at: datetime
+    message: str | None = None
+
+    def subject(self) -> str:
+        return f"A gift of {credit_count(self.credits)} is waiting for you"
+
+    def parts(self, site: str) -> Parts:
+        return (
+            f"{name(self.sender)} gave you {credit_count(self.credits)} to run prompt packages with.",
+            *_their_words(self.message),
+            f"Register with this e-mail address by {day(self.expires_at)} and they are yours: {site}",
+            "If you do not, they go back to the sender, and you will not hear of it again.",
+        )
+
+
+class GiftReturned(Notice):
+    credits: int
+    to_email: str | None = None
+
+    def subject(self) -> str:
+        return f"Your gift of {credit_count(self.credits)} has come back"
+
+    def parts(self, site: str) -> Parts:
+        whom = f" to {name(self.to_email)}" if self.to_email else ""
+        return (
+            f"Your gift of {credit_count(self.credits)}{whom} was not taken up in time. The credits are back in your "
+            "account, and do not expire.",
+        )
+
+
+KINDS: dict[str, type[Notice]] = {
+    "purchase": Purchase,
+    "refund": Refund,
+    "dispute": Dispute,
+    "past_due": PastDue,
+    "subscription_ended": SubscriptionEnded,
+    "credits_expire": CreditsExpire,
+    "gift_received": GiftReceived,
+    "gift_waiting": GiftWaiting,
+    "gift_returned": GiftReturned,
+}
+
+
+def word(kind: str, details: bytes, username: str | None, site: str) -> Wording:
+    """A notice in words. site: the address of our pages. Raises UnknownNotice."""
+    if kind not in KINDS:
+        raise UnknownNotice(kind)
+    try:
+        notice = msgspec.json.decode(details, type=KINDS[kind])
+    except msgspec.DecodeError:
+        raise UnknownNotice(kind) from None
+    greeting = f"Hello {name(username)}," if username else "Hello,"
+    text = paragraphs(greeting, *notice.parts(site))
+    return Wording(notice.subject(), f"{text}\n-- \nScrip\n{site}\n")
+
+
+def _plan(plan: str) -> str:
+    return PLAN_NAMES.get(plan, name(plan))
+
+
+def _their_words(message: str | None) -> Parts:
+    return ("They wrote:", quotation(message)) if message else ()
