@@ -62,6 +62,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/packages.sql
 \ir engine/limits.sql
 \ir engine/people.sql
+\ir engine/organizations.sql
 \ir engine/signup.sql
 \ir engine/ledger.sql
 \ir engine/holds.sql
@@ -80,10 +81,12 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/billing.sql
 
 -- api: the gateway's door
+\ir api/add_member.sql
 \ir api/authenticate_api_key.sql
 \ir api/claim_billing_tasks.sql
 \ir api/claim_notices.sql
 \ir api/create_api_key.sql
+\ir api/create_organization.sql
 \ir api/delete_api_key.sql
 \ir api/delete_session.sql
 \ir api/estimate_run.sql
@@ -93,6 +96,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir api/get_balance.sql
 \ir api/get_credentials.sql
 \ir api/get_health.sql
+\ir api/get_organization.sql
 \ir api/get_package.sql
 \ir api/get_session.sql
 \ir api/get_user.sql
@@ -110,6 +114,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir api/refresh_login.sql
 \ir api/register_user.sql
 \ir api/release_run.sql
+\ir api/remove_member.sql
 \ir api/reserve_run.sql
 \ir api/settle_run.sql
 

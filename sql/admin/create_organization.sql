@@ -4,20 +4,14 @@ language plpgsql volatile security definer
 set search_path = ''
 as $$
 declare
-  v_organization_id constant uuid := gen_random_uuid();
-  v_now timestamptz;
+  v_organization_id uuid;
 begin
   perform engine.check_reason(p_reason);
-  if p_name is null or btrim(p_name) !~ '^[^[:cntrl:]]{1,200}$' then
+  if not engine.is_organization_name(p_name) then
     perform engine.refuse('SCD02', 'A name must have 1 to 200 printable characters.');
   end if;
   perform engine.lock_user(p_owner);
-
-  v_now := engine.now();
-  insert into playground.organizations (organization_id, name, created_at)
-  values (v_organization_id, btrim(p_name), v_now);
-  insert into playground.organization_members (organization_id, user_id, role, joined_at)
-  values (v_organization_id, p_owner, 'owner', v_now);
+  v_organization_id := engine.add_organization(p_name, p_owner);
   perform engine.write_audit(
     'create_organization', p_owner, v_organization_id::text, null,
     jsonb_build_object('name', btrim(p_name), 'owner', p_owner), p_reason

@@ -16,23 +16,10 @@ begin
   where organization_id = p_organization_id
     and user_id = p_user_id;
 
-  if p_role is null then
-    delete from playground.organization_members
-    where organization_id = p_organization_id
-      and user_id = p_user_id;
-  else
+  if p_role is not null then
     perform engine.lock_user(p_user_id);
-    insert into playground.organization_members (organization_id, user_id, role, joined_at)
-    values (p_organization_id, p_user_id, p_role, engine.now())
-    on conflict (organization_id, user_id) do update
-    set role = excluded.role;
   end if;
-  if not exists (
-    select
-    from playground.organization_members
-    where organization_id = p_organization_id
-      and role = 'owner'
-  ) then
+  if not engine.put_member(p_organization_id, p_user_id, p_role) then
     perform engine.refuse('SCD02', 'An organisation keeps at least one owner.');
   end if;
   perform engine.write_audit(
