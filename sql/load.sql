@@ -127,6 +127,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir jobs/process_monthly_reset.sql
 \ir jobs/purge.sql
 \ir jobs/verify_ledger.sql
+\ir jobs/write_expiry_notices.sql
 
 -- admin: the operators' door
 \ir admin/import_package.sql

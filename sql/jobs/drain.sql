@@ -51,6 +51,18 @@ begin
 end $$;
 comment on procedure jobs.drain_purge() is 'Every hour: deletes what is kept for a time only, in batches.';
 
+create or replace procedure jobs.drain_write_expiry_notices()
+language plpgsql
+as $$
+declare
+  v_stop_at constant timestamptz := pg_catalog.clock_timestamp() + interval '50 seconds';
+begin
+  while jobs.write_expiry_notices(1000) > 0 and pg_catalog.clock_timestamp() < v_stop_at loop
+    commit;
+  end loop;
+end $$;
+comment on procedure jobs.drain_write_expiry_notices() is 'Every hour: tells people of credits that are about to expire, in batches.';
+
 create or replace procedure jobs.drain_create_partitions()
 language plpgsql
 as $$
