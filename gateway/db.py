@@ -108,13 +108,16 @@ def make_pool(settings: Settings) -> AsyncConnectionPool:
     )
 
 
-async def call(pool: AsyncConnectionPool, function: str, *, until: float | None = None, **arguments: Any) -> Row:
+async def call(
+    pool: AsyncConnectionPool, function: str, *, until: float | None = None, is_quiet: bool = False, **arguments: Any
+) -> Row:
     """The first row of `api.<function>(p_<argument> => …)`, a named tuple, or None when there is none.
 
-    until  an instant of the loop's clock up to which what may be repeated is tried again; a short while if absent
+    until     an instant of the loop's clock up to which what may be repeated is tried again; a short while if absent
+    is_quiet  the caller calls all the time, and tells of an outage itself
     Raises Refusal: what the function refused, 503 `unavailable` for outages, 500 `internal_error` for bugs.
     """
-    found = await _persist(pool, function, arguments, until)
+    found = await _persist(pool, function, arguments, until, is_quiet)
     return found[0] if found else None
 
 
@@ -135,7 +138,7 @@ def may_repeat(function: str) -> bool:
 
 
 async def _persist(
-    pool: AsyncConnectionPool, function: str, arguments: dict[str, Any], until: float | None
+    pool: AsyncConnectionPool, function: str, arguments: dict[str, Any], until: float | None, is_quiet: bool = False
 ) -> Sequence[Row]:
     clock = asyncio.get_running_loop().time
     started = clock()
@@ -149,7 +152,8 @@ async def _persist(
             trouble, again = error, _is_worth_repeating(function, error)
         now = clock()
         if not again or now + pause > (started + PATIENCE_SECONDS if until is None else until):
-            log.warning("database unavailable", function=function, reason=type(trouble).__name__)
+            if not is_quiet:
+                log.warning("database unavailable", function=function, reason=type(trouble).__name__)
             raise Refusal(UNAVAILABLE, details={"retryAfter": 1}) from None
         await asyncio.sleep(pause * CHANCE.uniform(0.5, 1.0))
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

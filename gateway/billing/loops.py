@@ -7,9 +7,10 @@ import structlog
 
 from gateway.logs import where
 
-# While something is away: how much longer each pause is than the last, and the longest.
+# While something is away: how much longer each pause is than the last, and the longest, in turns.
 PATIENCE = 2
-LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_PAUSE = 12
+DATABASE = "database"
 
 log = structlog.get_logger()
 
@@ -68,15 +69,20 @@ class Loop:
             try:
                 while not self._is_ending and await self._step():
                     self._note(None)
-                self._note(None)
+                if self._away == DATABASE:
+                    # With nothing due, only the database has shown that it is there.
+                    self._note(None)
                 pause = self._poll_seconds
             except Outage as outage:
                 self._note(outage)
-                pause = min(pause * PATIENCE, max(LONGEST_PAUSE_SECONDS, self._poll_seconds))
+                pause = self._longer(pause)
             except Exception as error:  # noqa: BLE001 - a bug in one piece must neither end the loop nor the worker
                 log.error("billing work failed", work=self._name, **where(error))
-                pause = min(pause * PATIENCE, max(LONGEST_PAUSE_SECONDS, self._poll_seconds))
+                pause = self._longer(pause)
             await self._rest(pause)
+
+    def _longer(self, pause: float) -> float:
+        return min(pause * PATIENCE, self._poll_seconds * LONGEST_PAUSE)
 
     async def _rest(self, seconds: float) -> None:
         if self._is_ending:

@@ -6,9 +6,10 @@ What was given back is booked when Stripe's events say so, never here.
 
 from collections.abc import Awaitable, Callable
 
+import aiohttp
 import stripe
-from stripe import StripeClient
 
+from gateway.billing.client import Stripe
 from gateway.billing.loops import NotDone
 
 PAGE = 100
@@ -21,7 +22,7 @@ DONE_CODES = frozenset({"charge_already_refunded"})
 Key = Callable[[str], stripe.RequestOptions]
 
 
-async def do(client: StripeClient, kind: str, stripe_id: str, task_id: str, attempt: int) -> None:
+async def do(client: Stripe, kind: str, stripe_id: str, task_id: str, attempt: int) -> None:
     """Returns when it is done at Stripe. Raises NotDone."""
     if kind not in KINDS:
         raise NotDone("a kind that this version of the gateway does not know")
@@ -39,9 +40,12 @@ async def do(client: StripeClient, kind: str, stripe_id: str, task_id: str, atte
         raise NotDone(_reason(refusal)) from None
     except stripe.StripeError as trouble:
         raise NotDone(_reason(trouble), is_outage=True) from None
+    except (aiohttp.ClientError, TimeoutError) as trouble:
+        # The SDK lets through what breaks while it reads an answer.
+        raise NotDone(type(trouble).__name__, is_outage=True) from None
 
 
-async def cancel_payment_intent(client: StripeClient, stripe_id: str, key: Key) -> None:
+async def cancel_payment_intent(client: Stripe, stripe_id: str, key: Key) -> None:
     """Nobody can pay it any more. One that is paid stays paid: its event says what becomes of that."""
 
     async def is_done() -> bool:
@@ -53,7 +57,7 @@ async def cancel_payment_intent(client: StripeClient, stripe_id: str, key: Key) 
     await _unless(is_done, lambda: client.v1.payment_intents.cancel_async(stripe_id, options=key("cancel")))
 
 
-async def expire_checkout_session(client: StripeClient, stripe_id: str, key: Key) -> None:
+async def expire_checkout_session(client: Stripe, stripe_id: str, key: Key) -> None:
     """Nobody can buy on this page any more."""
 
     async def is_done() -> bool:
@@ -62,7 +66,7 @@ async def expire_checkout_session(client: StripeClient, stripe_id: str, key: Key
     await _unless(is_done, lambda: client.v1.checkout.sessions.expire_async(stripe_id, options=key("expire")))
 
 
-async def refund_payment_intent(client: StripeClient, stripe_id: str, key: Key) -> None:
+async def refund_payment_intent(client: Stripe, stripe_id: str, key: Key) -> None:
     """All that was paid, and not given back yet, goes back."""
     intent = await client.v1.payment_intents.retrieve_async(stripe_id)
     if intent.status == "processing":
@@ -72,7 +76,7 @@ async def refund_payment_intent(client: StripeClient, stripe_id: str, key: Key) 
     await _refund(client, {"payment_intent": stripe_id}, key(stripe_id))
 
 
-async def cancel_and_refund_subscription(client: StripeClient, stripe_id: str, key: Key) -> None:
+async def cancel_and_refund_subscription(client: Stripe, stripe_id: str, key: Key) -> None:
     """Ends it now and gives back what was paid for it."""
 
     async def is_done() -> bool:
@@ -97,7 +101,7 @@ async def cancel_and_refund_subscription(client: StripeClient, stripe_id: str, k
                 await _refund(client, {"charge": _id(charge)}, key(_id(charge)))
 
 
-KINDS: dict[str, Callable[[StripeClient, str, Key], Awaitable[None]]] = {
+KINDS: dict[str, Callable[[Stripe, str, Key], Awaitable[None]]] = {
     "cancel_payment_intent": cancel_payment_intent,
     "expire_checkout_session": expire_checkout_session,
     "refund_payment_intent": refund_payment_intent,
@@ -116,7 +120,7 @@ async def _unless(is_done: Callable[[], Awaitable[bool]], act: Callable[[], Awai
             raise
 
 
-async def _refund(client: StripeClient, of: stripe.params.RefundCreateParams, options: stripe.RequestOptions) -> None:
+async def _refund(client: Stripe, of: stripe.params.RefundCreateParams, options: stripe.RequestOptions) -> None:
     try:
         await client.v1.refunds.create_async(of, options=options)
     except stripe.InvalidRequestError as refusal:
