@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from yoyo.migrations import Migration, MigrationList
 
 from gateway.version import ROOT, code_version
 from scripts.setup import address
+from scripts.setup.configuration import set_frontend
 from scripts.setup.console import SetupError
+from scripts.setup.stripe import configure_stripe
 from scripts.setup.system import find_postgres, put_on_path, require_client
 
 ATTEMPTS = 15
@@ -153,6 +155,13 @@ def migrate(database_url: str, root: Path = ROOT, say: Say = print) -> None:
         say(f"code {code_version(root)[:12]} loaded")
 
 
+def configure(database_url: str, environment: Mapping[str, str]) -> None:
+    """Tells the database the settings it keeps, as far as they are set in `environment`. Raises SetupError."""
+    if frontend := environment.get("FRONTEND_URL", "").strip():
+        set_frontend(database_url, frontend, "where this deploy has its pages")
+    configure_stripe(database_url, environment)
+
+
 def rollback(database_url: str, count: int, root: Path = ROOT, say: Say = print) -> None:
     """Unloads all code and undoes the newest `count` migrations, their data included. Raises DeployError."""
     with _locked_backend(database_url, say) as backend:
@@ -261,6 +270,7 @@ def main() -> int:
             rollback(database_url, arguments.undo)
         else:
             migrate(database_url)
+            configure(database_url, os.environ)
     except SetupError as error:
         print(f"scripts/migrate: {error}", file=sys.stderr)
         return 1

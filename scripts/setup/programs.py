@@ -1,4 +1,4 @@
-"""The programs that serve: the simulator for providers without an API key, and the gateway."""
+"""The programs that serve: simulators for providers without an API key and for Stripe, and the gateway."""
 
 import os
 import secrets
@@ -14,10 +14,12 @@ from pathlib import Path
 from scripts.setup.console import SetupError, step, warn
 from scripts.setup.paths import ROOT
 from scripts.setup.processes import Child, start
+from scripts.setup.stripe import SIMULATED_KEY, SIMULATED_PRICES
 
 READY_SECONDS = 60
 DRAIN_SECONDS = 60  # the gateway's default
 STOP_MARGIN_SECONDS = 15  # on top of draining, before the gateway is killed
+WEBHOOK_PATH = "/api/v1/playground/webhooks/stripe/credits"
 # Name, key, address: the settings of each provider, and the path its SDK expects behind the address.
 PROVIDERS = (
     ("anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", ""),
@@ -31,6 +33,16 @@ class Simulator:
 
     child: Child
     providers: tuple[str, ...]
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True)
+class StripeSimulator:
+    """The running simulator of Stripe, where it answers, the secret of its webhooks, and the gateway's settings."""
+
+    child: Child
+    address: str
+    webhook_secret: str
     environment: dict[str, str]
 
 
@@ -62,6 +74,34 @@ def start_simulator(folder: Path, running: ExitStack) -> Simulator | None:
     running.callback(child.stop, wait=5)
     environment = {address: f"http://127.0.0.1:{port}{path}" for _, _, address, path in simulated}
     return Simulator(child, tuple(name for name, *_ in simulated), environment)
+
+
+def start_stripe_simulator(folder: Path, gateway_port: int, running: ExitStack) -> StripeSimulator | None:
+    """Stands in for Stripe where there is no key for it; None where there is one, or an address of its own."""
+    if os.environ.get("STRIPE_SECRET_KEY") or os.environ.get("STRIPE_BASE_URL"):
+        return None
+    port = free_port(0)
+    address = f"http://127.0.0.1:{port}"
+    # Kept between runs: the database lets another one in only beside the one before.
+    webhook_secret = f"whsec_{kept_secret(folder / 'stripe-webhook-secret')}"
+    webhook = f"http://127.0.0.1:{gateway_port}{WEBHOOK_PATH}"
+    prices = [f"--price={price_id}={cents}:month" for price_id, cents in SIMULATED_PRICES.values()]
+    child = start(
+        "the Stripe simulator",
+        [
+            *(sys.executable, "-P", "-m", "gateway.billing.simulator", "--port", str(port)),
+            *("--webhook", webhook, "--webhook-secret", webhook_secret, *prices),
+        ],
+        log=folder / "stripe.log",
+        cwd=ROOT,
+    )
+    running.callback(child.stop, wait=5)
+    environment = {
+        "STRIPE_SECRET_KEY": SIMULATED_KEY,
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_simulator",
+        "STRIPE_BASE_URL": address,
+    }
+    return StripeSimulator(child, address, webhook_secret, environment)
 
 
 def start_gateway(folder: Path, settings: dict[str, str], running: ExitStack) -> Child:

@@ -7,28 +7,30 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-import psycopg
-
-from scripts.setup.address import as_url, with_role
+from scripts.setup.address import as_url
 from scripts.setup.cluster import Cluster
 from scripts.setup.console import SetupError, say, step, warn
 from scripts.setup.demo import DemoLogin, load_demo
-from scripts.setup.migrate import bootstrap, migrate
+from scripts.setup.migrate import bootstrap, configure, migrate
 from scripts.setup.paths import data_home
 from scripts.setup.processes import Child
-from scripts.setup.programs import free_port, start_gateway, start_simulator, wait_until_ready
+from scripts.setup.programs import free_port, start_gateway, start_simulator, start_stripe_simulator, wait_until_ready
 from scripts.setup.server import check_server, gateway_login, report_lacks
+from scripts.setup.stripe import configure_simulated_stripe
 from scripts.setup.system import put_on_path, require_client, require_postgres, upgrade_minor
-from scripts.setup.welcome import introduce
+from scripts.setup.welcome import Introduction, introduce
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # What --reset deletes besides the cluster.
-KEPT_FILES = ("jwt-secret", "gateway-password", "gateway.log", "simulator.log", "postgres.log", "state.json")
+KEPT_FILES = (
+    *("jwt-secret", "gateway-password", "stripe-webhook-secret"),
+    *("gateway.log", "simulator.log", "stripe.log", "postgres.log", "state.json"),
+)
 
 
 class Stopped(Exception):
@@ -48,7 +50,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=workers, help=f"gateway processes (default {workers})")
     parser.add_argument("--reset", action="store_true", help="delete the database of an earlier run and start over")
     parser.add_argument("--data", metavar="DIR", help=f"where the database lies (default {data_home()})")
-    parser.add_argument("--no-demo", action="store_true", help="neither demo packages nor a demo user")
+    parser.add_argument("--no-demo", action="store_true", help="no demo packages, no demo user, no simulated payments")
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= 65535:
         parser.error("--port must be from 0 to 65535")
@@ -88,17 +90,26 @@ def serve(options: argparse.Namespace, folder: Path, running: ExitStack) -> int:
         assert cluster.server is not None
         children.append(cluster.server)
         admin, gateway_url = cluster.url("postgres"), cluster.url("scrip_gateway")
-    login = prepare(admin, with_demo=not options.no_demo)
-    environment = {"DATABASE_URL": gateway_url, "PORT": str(port), "WORKERS": str(options.workers)}
+    address = f"http://127.0.0.1:{port}"
+    # Links to buy credits lead where this gateway is, unless told otherwise.
+    frontend = {} if os.environ.get("FRONTEND_URL") else {"FRONTEND_URL": address}
+    login = prepare(admin, {**os.environ, **frontend}, with_demo=not options.no_demo)
+    environment = {"DATABASE_URL": gateway_url, "PORT": str(port), "WORKERS": str(options.workers), **frontend}
     simulator = start_simulator(folder, running)
     if simulator is not None:
         children.append(simulator.child)
         environment |= simulator.environment
+    # What nobody paid for is given away in a demo only.
+    stripe = None if options.no_demo else start_stripe_simulator(folder, port, running)
+    if stripe is not None:
+        configure_simulated_stripe(admin, stripe.webhook_secret)
+        children.append(stripe.child)
+        environment |= stripe.environment
     children.append(start_gateway(folder, environment, running))
-    address = f"http://127.0.0.1:{port}"
     wait_until_ready(address, children)
-    (folder / "state.json").write_text(json.dumps({"pid": os.getpid(), "address": address}))
-    introduce(address, login, simulator.providers if simulator else ())
+    state = {"pid": os.getpid(), "address": address, "stripe": stripe and stripe.address}
+    (folder / "state.json").write_text(json.dumps(state))
+    introduce(Introduction(address, login, simulator.providers if simulator else (), stripe and stripe.address))
     ended = wait_for_end(children)
     warn(f"{ended.name} ended by itself (status {ended.process.wait()}); its last lines, from {ended.log}:")
     print(ended.last_lines(), file=sys.stderr)
@@ -135,33 +146,18 @@ def open_given_database(folder: Path, *, reset: bool) -> tuple[str, str]:
     return url, gateway_login(url, folder / "gateway-password")
 
 
-def prepare(admin: str, *, with_demo: bool) -> DemoLogin | None:
+def prepare(admin: str, environment: Mapping[str, str], *, with_demo: bool) -> DemoLogin | None:
     """Roles, tables, code, settings that live in the database, and the demo's packages and user."""
     if not os.environ.get("DATABASE_URL"):
         with step("roles and extensions"):
             bootstrap(admin)
     with step("migrations and code"):
         migrate(admin, say=lambda text: None)
-    frontend = os.environ.get("FRONTEND_URL")
-    if frontend:
-        set_frontend(admin, frontend)
+    configure(admin, environment)
     if not with_demo:
         return None
     with step("demo data"):
         return load_demo(admin)
-
-
-def set_frontend(admin: str, address: str) -> None:
-    """The database builds links with it. An audited change, so only when it is one."""
-    with psycopg.connect(with_role(admin, "scrip_owner"), autocommit=True) as connection:
-        connection.execute(
-            """
-            select admin.set_setting('frontend_url', %(address)s, 'scripts/serve: FRONTEND_URL')
-            from playground.platform_settings
-            where frontend_url is distinct from %(address)s
-            """,
-            {"address": address},
-        )
 
 
 def delete_kept_files(folder: Path) -> None:

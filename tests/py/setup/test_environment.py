@@ -1,13 +1,60 @@
-"""The part that is bash: .env, and which virtual environment is used."""
+"""Settings: what .env.example tells of them, and the part that is bash: .env, and which virtual environment is used."""
 
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from scripts.setup.paths import SCRIPTS
+from gateway.settings import read_settings
+from scripts.setup import stripe
+from scripts.setup.paths import ROOT, SCRIPTS
+from scripts.setup.testing import SETTINGS
+
+# Read by scripts in bash and Python before there is anything that could be tested.
+ENVIRONMENT_ONLY = {"SCRIP_DATA", "SCRIP_ROOTLESS"}
+SCRIPTS_ONLY = {"GATEWAY_DATABASE_URL", *stripe.SECRETS, *stripe.PLAN_PRICES, *stripe.PACK_PRICES}
+LEAST = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere", "JWT_SECRET": "s" * 32}
+
+
+class Recorded(Mapping[str, str]):
+    """An environment that remembers what was asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def example() -> dict[str, str]:
+    """The lines of .env.example, which read_dotenv takes as they are."""
+    return dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+
+def test_the_example_lists_every_setting_and_no_other() -> None:
+    environment = Recorded(LEAST)
+    read_settings(environment)
+    assert set(example()) == environment.asked | SCRIPTS_ONLY | ENVIRONMENT_ONLY
+
+
+def test_the_example_shows_the_defaults() -> None:
+    assert read_settings({**example(), **LEAST}) == read_settings(LEAST)
+
+
+def test_no_setting_of_a_person_reaches_a_test() -> None:
+    assert set(SETTINGS) == set(example()) - ENVIRONMENT_ONLY
 
 
 @pytest.fixture
