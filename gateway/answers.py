@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 Credits = Annotated[int, Meta(description="Whole credits.")]
+Cents = Annotated[int, Meta(description="Cents.")]
 Usd = Annotated[float, Meta(description="US dollars.")]
 
 
@@ -233,6 +234,111 @@ class Pack(Body):
 
 class Packs(Body):
     packages: list[Pack]
+
+
+class PurchaseAnswer(Body, omit_defaults=True):
+    client_secret: Annotated[str, Meta(description="For Stripe's page elements, together with publishableKey.")]
+    publishable_key: str | None
+    credits: Credits
+    price: Cents
+    currency: str
+    purchase_id: UUID
+    checkout_url: Annotated[str, Meta(description="A page to pay on; with successUrl and cancelUrl only.")] | None = (
+        None
+    )
+
+
+class PurchaseFailure(Body):
+    code: str | None
+    message: str | None
+
+
+class Purchase(Body):
+    id: UUID
+    package: str
+    package_name: str
+    credits: Credits
+    price: Cents
+    currency: str
+    status: Annotated[
+        Literal["started", "pending", "failed", "succeeded"],
+        Meta(description="`pending` waits to be paid; a failed one may still be paid with another card."),
+    ]
+    failure: PurchaseFailure | None
+    refunded: Cents
+    credits_revoked: Annotated[int, Meta(description="Credits taken back after refunds and lost disputes.")]
+    shortfall: Annotated[int, Meta(description="Credits still to be taken back, from the next ones bought.")]
+    disputed: bool
+    receipt_url: str | None
+    created_at: datetime
+    completed_at: datetime | None
+
+
+class Purchases(Body):
+    purchases: list[Purchase]
+    total: int
+    pagination: Pagination
+
+
+class RedeemAnswer(Body):
+    credits: Credits
+    balance: Credits
+    code: str
+
+
+class GiftAnswer(Body):
+    gift_id: UUID
+    credits: Credits
+    balance: Credits
+    status: Annotated[Literal["sent", "waiting"], Meta(description="`waiting` for that address to be registered.")]
+    expires_at: Annotated[datetime | None, Meta(description="When a waiting gift returns.")]
+
+
+class Pricing(Body):
+    price: Cents
+    currency: str
+    interval: str
+    credits: Credits
+    is_org_member: bool
+    org_name: str | None
+    discount: Annotated[int, Meta(description="Cents less than everybody else pays.")]
+
+
+class CheckoutAnswer(Body):
+    checkout_url: str
+
+
+class PortalAnswer(Body):
+    portal_url: str
+
+
+class Plan(Body):
+    is_active: bool
+    status: str | None
+    plan: str | None
+    cancel_at_period_end: bool
+    current_period_end: datetime | None
+
+
+class Received(Body):
+    received: Literal[True]
+
+
+class Member(Body):
+    user_id: UUID
+    username: str | None
+    email: Annotated[str | None, Meta(description="Shown to owners and admins.")]
+    role: Literal["owner", "admin", "member"]
+    joined_at: datetime
+
+
+class Organization(Body):
+    id: UUID
+    name: str
+    is_verified: Annotated[bool, Meta(description="Members are offered the organisation price.")]
+    role: Annotated[Literal["owner", "admin", "member"], Meta(description="The caller's.")]
+    members: list[Member]
+    created_at: datetime
 
 
 class Processed(Body):

@@ -35,7 +35,6 @@ METHOD_NOT_ALLOWED = Kind(405, "method_not_allowed")
 REQUEST_TIMEOUT = Kind(408, "request_timeout")
 EMAIL_TAKEN = Kind(409, "email_taken")
 RUN_IN_PROGRESS = Kind(409, "run_in_progress")
-PURCHASE_IN_PROGRESS = Kind(409, "purchase_in_progress")
 PAYMENT_CONFLICT = Kind(409, "payment_conflict")
 ALREADY_SUBSCRIBED = Kind(409, "already_subscribed")
 NOT_BILLED = Kind(409, "not_billed")
@@ -136,7 +135,6 @@ DETAILS: dict[Kind, dict[str, Detail]] = {
         "retryAfter": "integer",
     },
     RUN_IN_PROGRESS: {"retryAfter": "integer"},
-    PURCHASE_IN_PROGRESS: {"retryAfter": "integer"},
     BILLING_UNAVAILABLE: {"retryAfter": "integer"},
     PROVIDER_ERROR: {"outcome": "string", "retryAfter": "integer", "incomplete": "boolean"},
     PROVIDER_UNAVAILABLE: {"outcome": "string", "retryAfter": "integer", "incomplete": "boolean"},
@@ -154,7 +152,6 @@ MESSAGES: dict[Kind, str] = {
     PURCHASE_NOT_FOUND: "There is no such purchase.",
     ORGANIZATION_NOT_FOUND: "There is no such organisation.",
     PERSON_NOT_FOUND: "There is no such person.",
-    PURCHASE_IN_PROGRESS: "A purchase with this Idempotency-Key is still under way; please try again in a moment.",
     METHOD_NOT_ALLOWED: "This address does not answer that method.",
     REQUEST_TIMEOUT: "The request's body did not arrive in time.",
     PAYLOAD_TOO_LARGE: "The request's body is too large.",

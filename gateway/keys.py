@@ -6,6 +6,8 @@ from aiohttp import web
 from psycopg_pool import AsyncConnectionPool
 
 from gateway.background import Background
+from gateway.billing.client import Stripe
+from gateway.billing.steps import GiftSteps
 from gateway.llm.registry import Providers
 from gateway.passwords import Passwords
 from gateway.routes import Handler, Route
@@ -20,6 +22,9 @@ PASSWORDS = web.AppKey("passwords", Passwords)
 BACKGROUND = web.AppKey("background", Background)
 CODE_VERSION = web.AppKey("code_version", str)
 DOCUMENTS: web.AppKey[dict[str, bytes]] = web.AppKey("documents", dict)
+# Absent without a key for it: nothing is sold then.
+STRIPE = web.AppKey("stripe", Stripe)
+GIFT_STEPS = web.AppKey("gift_steps", GiftSteps)
 # Set when there may be work for the loops that bill: they wait for it or for their next turn, and clear it.
 BILLING_NUDGE = web.AppKey("billing_nudge", asyncio.Event)
 ROUTE_OF: web.AppKey[dict[Handler, Route]] = web.AppKey("route_of", dict)

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, made from the route table and the types that validate requests."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,12 +23,19 @@ EVENTS = (
     "Events `start` {conversationId, maxCredits}, `delta` {text}, `done` (the JSON answer), `error` (an error body; "
     "`incomplete` when some text had come), and a comment line after each 15 s of silence."
 )
+REPEATS = "A repeat with the same key and fields{but} within 24 h gets the first answer, and nothing happens twice."
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "A repeat with the same key and fields within 24 h gets the first answer, charged once.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
+IDEMPOTENT_REPLAYED = {
+    "description": "`true` on an answer that was given before; otherwise absent.",
+    "schema": {"const": "true"},
+}
+RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "string"}}
+WWW_AUTHENTICATE = {"description": "What to call with: `Bearer`.", "schema": {"const": "Bearer"}}
+SIGNED_BODY = "Taken as it comes, whatever its media type; the signature is over its bytes."
 
 
 def describe(routes: Iterable[Route]) -> dict[str, Any]:
@@ -83,6 +91,12 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": _reference(route.body)}},
         }
+    if route.signature is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "description": SIGNED_BODY,
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
     return operation
 
 
@@ -90,7 +104,9 @@ def _tag(route: Route) -> str:
     first, *_ = route.path.removeprefix("/api/v1").strip("/").split("/")
     if "credits" in route.path:
         return "credits"
-    return {"auth": "auth", "packages": "packages", "playground": "playground"}.get(first, "service")
+    if {"pricing", "subscribe", "subscription"} & set(route.path.split("/")) and first == "playground":
+        return "plans"
+    return first if first in {"auth", "packages", "playground", "organizations"} else "service"
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
@@ -108,9 +124,10 @@ def _reference(kind: Any) -> dict[str, Any]:
 
 def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
-    if "{id" in route.path:
-        schema: dict[str, Any] = {"type": "string"} if "{id:" in route.path else {"type": "string", "format": "uuid"}
-        parameters.append({"name": "id", "in": "path", "required": True, "schema": schema | {"minLength": 1}})
+    for name in re.findall(r"\{(\w+)\}", route.shown_path):
+        is_uuid = f"{{{name}}}" in route.path
+        schema: dict[str, Any] = {"type": "string", "format": "uuid"} if is_uuid else {"type": "string"}
+        parameters.append({"name": name, "in": "path", "required": True, "schema": schema | {"minLength": 1}})
     if route.query is not None:
         fields = schemas[route.query.__name__]["properties"]
         parameters += [
@@ -118,7 +135,11 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
             for name, schema in fields.items()
         ]
     if route.is_idempotent:
-        parameters.append(IDEMPOTENCY_KEY)
+        is_streamed = "stream" in schemas[route.body.__name__]["properties"] if route.body is not None else False
+        description = REPEATS.format(but=" (`stream` may differ)" if is_streamed else "")
+        parameters.append(IDEMPOTENCY_KEY | {"description": description})
+    if route.signature is not None:
+        parameters.append({"name": route.signature, "in": "header", "schema": {"type": "string"}})
     return parameters
 
 
@@ -145,8 +166,11 @@ def _responses(route: Route) -> dict[str, Any]:
             "description": " or ".join(f"`{kind.error}`" for kind in kinds),
             "content": {"application/json": {"schema": schema}},
         }
+        headers = {"WWW-Authenticate": WWW_AUTHENTICATE} if status == 401 else {}
         if any("retryAfter" in DETAILS.get(kind, {}) for kind in kinds):
-            responses[str(status)]["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+            headers["Retry-After"] = RETRY_AFTER
+        if headers:
+            responses[str(status)]["headers"] = headers
     for status, answer in route.other_answers.items():
         responses[str(status)] = {
             "description": answer.__doc__ or "",
@@ -164,7 +188,8 @@ def _success(route: Route) -> dict[str, Any]:
     for media in route.other_media:
         content[media] = {"schema": {"type": "object" if media == "application/json" else "string"}}
     description = EVENTS if "text/event-stream" in route.other_media else "The answer."
-    return {"description": description, "content": content}
+    headers = {"headers": {"Idempotent-Replayed": IDEMPOTENT_REPLAYED}} if route.is_idempotent else {}
+    return {"description": description, **headers, "content": content}
 
 
 def refusals_of(route: Route) -> set[Kind]:
@@ -178,14 +203,10 @@ def refusals_of(route: Route) -> set[Kind]:
         kinds |= {errors.NOT_FOUND}
     if route.reads_database or route.query is not None:
         kinds |= {errors.VALIDATION_FAILED}
+    if route.body is not None or route.signature is not None:
+        kinds |= {errors.REQUEST_TIMEOUT, errors.PAYLOAD_TOO_LARGE}
     if route.body is not None:
-        kinds |= {
-            errors.MALFORMED_JSON,
-            errors.REQUEST_TIMEOUT,
-            errors.PAYLOAD_TOO_LARGE,
-            errors.UNSUPPORTED_MEDIA_TYPE,
-            errors.VALIDATION_FAILED,
-        }
+        kinds |= {errors.MALFORMED_JSON, errors.UNSUPPORTED_MEDIA_TYPE, errors.VALIDATION_FAILED}
     return kinds
 
 

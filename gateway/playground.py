@@ -23,11 +23,11 @@ from gateway.logs import where
 from gateway.metrics import FIRST_BYTE_SECONDS, PROVIDER_SECONDS, RUNS
 from gateway.reading import accepts, read_body, read_idempotency_key
 from gateway.routes import RUN_BODY
+from gateway.rpc import REPLAYED
 from gateway.schemas import Run
 
 log = structlog.get_logger()
 
-REPLAYED = {"Idempotent-Replayed": "true"}
 # The hold outlives the model's deadline by 10 s; what of that is used for settling leaves room for the last try itself.
 SETTLE_SECONDS = 8.0
 # How much longer than the model's deadline a client may be slow to take what the model has already said.

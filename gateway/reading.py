@@ -36,7 +36,7 @@ async def read_body(request: web.Request, kind: type[T], max_bytes: int) -> T:
     """The body as `kind`. Raises Refusal 400, 408, 413, 415 or 422."""
     if request.content_type != "application/json" or "Content-Encoding" in request.headers:
         raise Refusal(UNSUPPORTED_MEDIA_TYPE)
-    octets = await _read_octets(request, max_bytes)
+    octets = await read_octets(request, max_bytes)
     try:
         body = msgspec.json.decode(octets, type=kind)
     except msgspec.ValidationError as error:
@@ -50,7 +50,8 @@ async def read_body(request: web.Request, kind: type[T], max_bytes: int) -> T:
     return body
 
 
-async def _read_octets(request: web.Request, max_bytes: int) -> bytes:
+async def read_octets(request: web.Request, max_bytes: int) -> bytes:
+    """The body as it came. Raises Refusal 400, 408 or 413."""
     if request.content_length is not None and request.content_length > max_bytes:
         raise Refusal(PAYLOAD_TOO_LARGE, details={"maxBytes": max_bytes})
     content = request.content
@@ -87,10 +88,10 @@ def read_no_query(request: web.Request) -> None:
         raise invalid(**{_clean(name): "unknown parameter" for name in request.query})
 
 
-def read_id(request: web.Request, missing: Kind = NOT_FOUND) -> str:
+def read_id(request: web.Request, missing: Kind = NOT_FOUND, name: str = "id") -> str:
     """The id in the path. What is no UUID cannot exist: it is refused like an unknown one."""
     try:
-        return str(UUID(request.match_info["id"]))
+        return str(UUID(request.match_info[name]))
     except ValueError:
         raise Refusal(missing) from None
 
@@ -98,7 +99,7 @@ def read_id(request: web.Request, missing: Kind = NOT_FOUND) -> str:
 def read_name(request: web.Request, missing: Kind = NOT_FOUND) -> str:
     """The name in the path. What cannot be stored cannot exist."""
     name = request.match_info["id"]
-    if _is_unstorable(name):
+    if is_unstorable(name):
         raise Refusal(missing)
     return name
 
@@ -131,13 +132,14 @@ def _fields(complaint: str) -> dict[str, str]:
 
 
 def _refuse_unstorable(values: dict[str, Any]) -> None:
-    wrong = {name: "holds a character that cannot be stored" for name, value in values.items() if _is_unstorable(value)}
-    wrong |= {_clean(name): "unknown parameter" for name in values if _is_unstorable(name)}
+    wrong = {name: "holds a character that cannot be stored" for name, value in values.items() if is_unstorable(value)}
+    wrong |= {_clean(name): "unknown parameter" for name in values if is_unstorable(name)}
     if wrong:
         raise Refusal(VALIDATION_FAILED, details={"fields": {_clean(name): reason for name, reason in wrong.items()}})
 
 
-def _is_unstorable(value: Any) -> bool:
+def is_unstorable(value: Any) -> bool:
+    """Whether it is a text that the database could not take: with a NUL, or half a surrogate pair."""
     return isinstance(value, str) and _UNSTORABLE.search(value) is not None
 
 

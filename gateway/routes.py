@@ -41,6 +41,8 @@ class Route:
     query: type[Any] | None = None
     body: type[Any] | None = None
     max_body: int = SMALL_BODY
+    # A body that is passed on as it came, and the header that vouches for it.
+    signature: str | None = None
     is_idempotent: bool = False
     reads_database: bool = True
     status: int = 200

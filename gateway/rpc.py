@@ -11,6 +11,7 @@ from gateway.keys import POOL, ROUTE, USER_ID
 from gateway.reading import read_body, read_id, read_name, read_no_query, read_query
 from gateway.routes import Handler
 
+REPLAYED = {"Idempotent-Replayed": "true"}
 # Where the HTTP contract's word differs from the database's.
 ARGUMENT_NAMES = {"package_id": "package", "conversation_id": "session_id"}
 
@@ -40,6 +41,16 @@ def rpc(function: str, *, named: str | None = None, for_user: bool = True, missi
         return web.Response(status=route.status, body=body, content_type="application/json")
 
     return handler
+
+
+def answer_kept(row: Any, *, is_replay: bool) -> web.Response:
+    """The status and body that the database keeps for an Idempotency-Key, byte for byte."""
+    return web.Response(
+        status=row.status,
+        body=row.body.encode(),
+        content_type="application/json",
+        headers=REPLAYED if is_replay else None,
+    )
 
 
 def _arguments(fields: Any) -> dict[str, Any]:

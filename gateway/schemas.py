@@ -28,6 +28,16 @@ CustomPrompt = Annotated[
 Limit = Annotated[int, Meta(ge=1, le=100, description="How many to return.")]
 Offset = Annotated[int, Meta(ge=0, le=1_000_000_000, description="How many to leave out first.")]
 RefreshToken = Annotated[str, Meta(min_length=1, max_length=2048)]
+ReturnAddress = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=2000,
+        description="Where to come back to: an http or https address at one of the origins that this service allows.",
+        extra_json_schema={"format": "uri"},
+    ),
+]
+Role = Literal["owner", "admin", "member"]
 TransactionType = Literal[
     "signup", "monthly", "purchase", "spend", "rollover", "expire", "refund", "bonus", "admin", "gift"
 ]
@@ -84,3 +94,40 @@ class Estimate(Fields):
 class Run(Estimate):
     stream: Annotated[bool, Meta(description="Answer by Server-Sent Events.")] = False
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
+
+
+class NewPurchase(Fields):
+    package: Annotated[
+        str,
+        Meta(min_length=1, max_length=64, description="A pack's id: `small`, `medium`, `large`.", examples=["medium"]),
+    ]
+    success_url: ReturnAddress | None = None
+    cancel_url: ReturnAddress | None = None
+
+
+class Redeem(Fields):
+    code: Annotated[str, Meta(min_length=1, max_length=100, description="A promo code.")]
+
+
+class Gift(Fields):
+    to_email: Email
+    credits: Annotated[int, Meta(ge=1, le=1_000_000_000, description="Bought credits only.")]
+    message: Annotated[str, Meta(max_length=500)] | None = None
+
+
+class Subscribe(Fields):
+    success_url: ReturnAddress
+    cancel_url: ReturnAddress
+
+
+class Portal(Fields):
+    return_url: ReturnAddress
+
+
+class NewOrganization(Fields):
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class NewMember(Fields):
+    email: Email
+    role: Role = "member"

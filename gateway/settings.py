@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 WEAKEST_SECRET = 32
@@ -43,6 +44,7 @@ class Settings:
     mail_from: str | None = None
     billing_poll_seconds: float = 5.0
     cors_origins: frozenset[str] = frozenset()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     ai_evaluation_enabled: bool = True
     database_connections: int = 8
     database_wait_seconds: float = 2.0
@@ -108,6 +110,13 @@ class _Reader:
             if not _is_web_address(origin) or origin.count("/") != 2 or set(origin) & set("?#@\\"):
                 raise SettingError(f"{name} must list origins such as https://example.com, without a path")
         return origins
+
+    def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        listed = filter(None, map(str.strip, (self.text(name) or "").split(",")))
+        try:
+            return tuple(ip_network(network, strict=False) for network in listed)
+        except ValueError:
+            raise SettingError(f"{name} must list addresses or networks such as 127.0.0.1, 10.0.0.0/8") from None
 
     def stripe_keys(self, secret: str, publishable: str) -> tuple[str | None, str | None]:
         """Both keys, of one mode. A secret key in the public one's place would be handed to every buyer."""
@@ -227,6 +236,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         mail_from=mail_from,
         billing_poll_seconds=read.seconds("BILLING_POLL_SECONDS", Settings.billing_poll_seconds, 0.01, 3600),
         cors_origins=read.origins("CORS_ORIGINS"),
+        trusted_proxies=read.networks("TRUSTED_PROXIES"),
         ai_evaluation_enabled=read.flag("AI_EVALUATION_ENABLED", True),
         database_connections=read.whole("DATABASE_CONNECTIONS", Settings.database_connections, 1, 100),
         database_wait_seconds=read.seconds("DATABASE_WAIT_SECONDS", Settings.database_wait_seconds, 0.1, 30),

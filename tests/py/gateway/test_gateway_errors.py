@@ -18,7 +18,7 @@ def test_every_kind_is_a_client_or_server_error_with_a_name_of_its_own():
 def test_codes_of_the_database_are_refusals_not_failures():
     for code, kind in REFUSALS.items():
         assert code.startswith("SC")
-        assert kind.status < 500 or kind is errors.MODEL_UNAVAILABLE
+        assert kind.status < 500 or kind in {errors.MODEL_UNAVAILABLE, errors.PLAN_UNAVAILABLE}
 
 
 def test_details_stand_beside_error_and_message_and_cannot_replace_them():

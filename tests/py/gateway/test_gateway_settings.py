@@ -47,6 +47,8 @@ def test_defaults_listen_on_this_machine_only():
         ("REDIRECT_ORIGINS", "https://a.example#b"),
         ("REDIRECT_ORIGINS", "a.example"),
         ("FRONTEND_URL", "a.example"),
+        ("TRUSTED_PROXIES", "proxy.example"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("STRIPE_SECRET_KEY", "pk_test_1"),
         ("STRIPE_SECRET_KEY", "sk_test"),
         ("STRIPE_PUBLISHABLE_KEY", "sk_test_1"),
