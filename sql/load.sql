@@ -79,6 +79,14 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/runs.sql
 \ir engine/notices.sql
 \ir engine/billing.sql
+\ir engine/plans.sql
+\ir engine/stripe_objects.sql
+\ir engine/stripe_signatures.sql
+\ir engine/stripe_events.sql
+\ir engine/purchases.sql
+\ir engine/payments.sql
+\ir engine/subscriptions.sql
+\ir engine/verification_of_money.sql
 
 -- api: the gateway's door
 \ir api/add_member.sql
@@ -91,6 +99,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir api/delete_session.sql
 \ir api/estimate_run.sql
 \ir api/expire_credits.sql
+\ir api/find_subscription.sql
 \ir api/finish_billing_task.sql
 \ir api/finish_notice.sql
 \ir api/get_balance.sql
@@ -98,25 +107,33 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir api/get_health.sql
 \ir api/get_organization.sql
 \ir api/get_package.sql
+\ir api/get_pricing.sql
 \ir api/get_session.sql
+\ir api/get_subscription.sql
 \ir api/get_user.sql
 \ir api/list_api_keys.sql
 \ir api/list_models.sql
 \ir api/list_packages.sql
 \ir api/list_packs.sql
+\ir api/list_purchases.sql
 \ir api/list_sessions.sql
 \ir api/list_transactions.sql
 \ir api/list_transactions_csv.sql
 \ir api/process_monthly_reset.sql
+\ir api/record_checkout.sql
 \ir api/record_customer.sql
 \ir api/record_login.sql
 \ir api/record_logout.sql
+\ir api/record_purchase.sql
+\ir api/record_stripe_event.sql
 \ir api/refresh_login.sql
 \ir api/register_user.sql
 \ir api/release_run.sql
 \ir api/remove_member.sql
 \ir api/reserve_run.sql
 \ir api/settle_run.sql
+\ir api/start_checkout.sql
+\ir api/start_purchase.sql
 
 -- jobs: the scheduler's door
 \ir jobs/drain.sql
@@ -125,6 +142,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir jobs/expire_holds.sql
 \ir jobs/expire_rollover_credits.sql
 \ir jobs/process_monthly_reset.sql
+\ir jobs/process_parked_events.sql
 \ir jobs/purge.sql
 \ir jobs/verify_ledger.sql
 \ir jobs/write_expiry_notices.sql
@@ -137,6 +155,8 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir admin/end_plan.sql
 \ir admin/find_user.sql
 \ir admin/grant_credits.sql
+\ir admin/reconcile_stripe_object.sql
+\ir admin/replay_stripe_event.sql
 \ir admin/set_member.sql
 \ir admin/set_pack_price.sql
 \ir admin/set_plan.sql
@@ -149,6 +169,8 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir admin/verify_author.sql
 \ir admin/verify_ledger.sql
 \ir admin/verify_organization.sql
+
+\ir admin/stripe_events.sql
 
 -- guards of the tables, then what has no file any more, then who may do what, then the crontab
 \ir engine/guards.sql

@@ -65,7 +65,7 @@ as $$
   select least(
     (select min(expires_at) from playground.holds where account_id = p_account_id and status = 'open'),
     (select min(expires_at) from playground.grants where account_id = p_account_id and expired_at is null),
-    (select min(case source when 'operator' then least(period_end, ends_at) else ends_at end)
+    (select min(case source when 'operator' then least(period_end, ends_at) else suspend_at end)
      from playground.subscriptions where account_id = p_account_id and ended_at is null),
     'infinity'::timestamptz)
 $$;

@@ -4,6 +4,7 @@ language plpgsql volatile
 as $$
 declare
   v_due record;
+  v_is_owing boolean;
 begin
   loop
     -- One after the other in the order in which they fell due, so that a late call and a punctual one write the same
@@ -18,9 +19,10 @@ begin
       from playground.subscriptions
       where account_id = p_account_id and ended_at is null and source = 'operator' and least(period_end, ends_at) <= p_instant
       union all
-      select ends_at, 2, subscription_id, null, anchor, periods
+      -- A plan of Stripe begins and ends by Stripe's word only; when it is past due, its grace credits are suspended.
+      select suspend_at, 5, subscription_id, null, null, null
       from playground.subscriptions
-      where account_id = p_account_id and ended_at is null and source = 'stripe' and ends_at <= p_instant
+      where account_id = p_account_id and ended_at is null and suspend_at <= p_instant
       union all
       select expires_at, 4, null, grant_id, null, null
       from playground.grants
@@ -43,6 +45,8 @@ begin
           raise integrity_constraint_violation using
             message = format('The period of subscription %s from %s overlaps a confirmed one.', v_due.id, v_due.due_at);
         end if;
+      when 5 then
+        perform engine.suspend_grace(p_account_id, v_due.id, p_instant);
       else
         perform engine.expire_grant(p_account_id, v_due.grant_id, p_instant, v_due.due_at);
     end case;
@@ -50,7 +54,11 @@ begin
 
   update playground.accounts
   set next_due_at = engine.next_due_at(p_account_id), last_instant = p_instant
-  where account_id = p_account_id;
+  where account_id = p_account_id
+  returning is_owing into v_is_owing;
+  if v_is_owing then
+    perform engine.settle_debts(p_account_id, p_instant);
+  end if;
 end $$;
 comment on function engine.catch_up(uuid, timestamptz) is
   'Does everything that fell due on an account up to the instant, each with the instant at which it fell due. The account is locked by the caller.';

@@ -19,6 +19,18 @@ as $$
 $$;
 comment on function engine.session_json(playground.sessions) is 'A conversation as the API shows it, without its messages.';
 
+create or replace function engine.with_receipt(p_transaction playground.transactions)
+returns jsonb
+language sql stable
+as $$
+  select p_transaction.metadata || coalesce((
+    select jsonb_build_object('receiptUrl', y.receipt_url)
+    from playground.purchases p
+    join playground.payments y on y.account_id = p.account_id and y.payment_intent_id = p.payment_intent_id
+    where p.account_id = p_transaction.account_id and p.purchase_id = p_transaction.purchase_id and y.receipt_url is not null), '{}')
+$$;
+comment on function engine.with_receipt(playground.transactions) is 'The metadata of a purchase''s line, with Stripe''s receipt once that is known: the line itself never changes.';
+
 create or replace function engine.transaction_json(p_transaction playground.transactions)
 returns json
 language sql stable
@@ -30,7 +42,7 @@ as $$
     'balanceAfter', p_transaction.balance_after,
     'type', p_transaction.type,
     'description', p_transaction.description,
-    'metadata', p_transaction.metadata,
+    'metadata', case when p_transaction.type = 'purchase' then engine.with_receipt(p_transaction) else p_transaction.metadata end,
     'sessionId', p_transaction.session_id,
     'purchaseId', p_transaction.purchase_id,
     'createdAt', engine.iso(p_transaction.posted_at)
@@ -44,7 +56,7 @@ language sql stable
 as $$
   select concat_ws(
     ',', p_transaction.number, p_transaction.type, p_transaction.amount, p_transaction.balance_after,
-    engine.csv_field(p_transaction.description), engine.csv_field(p_transaction.metadata::text),
+    engine.csv_field(p_transaction.description), engine.csv_field((case when p_transaction.type = 'purchase' then engine.with_receipt(p_transaction) else p_transaction.metadata end)::text),
     coalesce(p_transaction.session_id::text, ''), coalesce(p_transaction.purchase_id::text, ''),
     engine.iso(p_transaction.posted_at)
   ) || e'\r\n';

@@ -84,8 +84,8 @@ declare
   v_grant_id bigint;
 begin
   insert into playground.grants (
-    account_id, bucket, source, granted, remaining, expires_at, granted_at, last_number, subscription_id, purchase_id)
-  values (p_account_id, p_bucket, p_source, p_credits, 0, p_expires_at, p_effective_at, 0, p_subscription_id, p_purchase_id)
+    account_id, bucket, source, granted, remaining, expires_at, granted_at, last_number, subscription_id, purchase_id, from_grant_id)
+  values (p_account_id, p_bucket, p_source, p_credits, 0, p_expires_at, p_effective_at, 0, p_subscription_id, p_purchase_id, p_from_grant_id)
   returning grant_id into v_grant_id;
 
   if p_expires_at is not null then

@@ -90,7 +90,8 @@ as $$
   from playground.subscriptions as subscription
   join playground.plan_prices as price using (plan_price)
   where subscription.account_id = p_account_id
-    and subscription.ended_at is null;
+    and subscription.ended_at is null
+    and subscription.status <> 'incomplete';
 $$;
 comment on function engine.subscription_json(uuid) is 'The live subscription of an account as the API shows it; null when there is none.';
 

@@ -136,6 +136,14 @@ begin
     set state = 'free'
     where user_id = p_hold.user_id and operation = 'run' and idempotency_key = p_hold.idempotency_key and created_at = p_hold.reserved_at;
   end if;
+  if p_status <> 'expired' then
+    -- A refund waits for what comes back. Of holds that expire catch_up takes care, when all of them have.
+    perform from playground.accounts where account_id = p_hold.account_id and is_owing;
+    if found then
+      perform engine.settle_debts(p_hold.account_id, p_instant);
+      select last_balance into strict balance_after from playground.accounts where account_id = p_hold.account_id;
+    end if;
+  end if;
 end $$;
 comment on function engine.end_hold(playground.holds, text, text, timestamptz, timestamptz, text, bigint, bigint, bigint, bigint, text, text, integer, boolean) is
   'Ends an open hold, once: charge (only when settled), usage and cost in US dollars, windows, bought cost budget; returns these, with the number of alerts written. The account is locked by the caller.';

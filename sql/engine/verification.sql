@@ -145,6 +145,7 @@ as $$
   select 'burn_order_is_kept', part.account_id, format('hold %s took %s of grant %s before grant %s was used up', part.hold_id, part.credits, part.grant_id, e.grant_id)
   from part
   join playground.grants e on e.account_id = part.account_id and e.suspended = 0 and e.granted_at <= part.reserved_at
+    and (e.unavailable_until is null or e.unavailable_until < part.reserved_at)
     and (e.expires_at is null or e.expires_at > part.reserved_at) and (e.expired_at is null or e.expired_at > part.reserved_at)
     and (engine.burn_rank(e.bucket), coalesce(e.expires_at, 'infinity'), e.granted_at, e.grant_id)
       < (engine.burn_rank(part.bucket), coalesce(part.expires_at, 'infinity'), part.granted_at, part.grant_id)
@@ -168,7 +169,7 @@ as $$
         and (o.closed_at is null or o.closed_at >= part.reserved_at))
 $$;
 comment on function engine.verify_burn_order(timestamptz) is
-  'Holds that took of a later grant while an earlier one (monthly, rollover, purchased; soonest expiry, oldest) had free credits at that instant. Grants suspended now are left out: their history is not kept.';
+  'Holds that took of a later grant while an earlier one (monthly, rollover, purchased; soonest expiry, oldest) had free credits at that instant. Left out are grants that are suspended, and what lies before the last end of a suspension: its history is not kept.';
 
 create or replace function engine.verify_periods(p_since timestamptz)
 returns table (invariant text, account_id uuid, detail text)

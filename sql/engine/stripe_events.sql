@@ -1,0 +1,152 @@
+-- The inbox. An event and its effect are one transaction; what cannot be used now is parked, never lost.
+
+create or replace function engine.handle_event(
+  p_event_id text, p_event jsonb, out state text, out reason text, out waits_for text, out account_id uuid)
+language plpgsql volatile
+as $$
+declare
+  v_type constant text := engine.stripe_text(p_event -> 'type');
+  v_created_at constant timestamptz := engine.stripe_time(p_event -> 'created');
+  v_object constant jsonb := p_event #> '{data,object}';
+  v_outcome record;
+begin
+  if v_type is null or v_created_at is null or jsonb_typeof(v_object) is distinct from 'object' or engine.stripe_text(v_object -> 'id') is null then
+    state := 'parked';
+    reason := 'malformed';
+    return;
+  end if;
+  case
+    when v_type in ('payment_intent.succeeded', 'payment_intent.payment_failed') then
+      v_outcome := engine.apply_payment_intent(p_event_id, v_type, v_created_at, v_object);
+    when v_type in ('charge.refunded', 'charge.succeeded') then
+      v_outcome := engine.apply_charge(p_event_id, v_type, v_created_at, v_object);
+    when v_type in ('refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated') then
+      v_outcome := engine.apply_refund(p_event_id, v_type, v_created_at, v_object);
+    when v_type in ('charge.dispute.created', 'charge.dispute.updated', 'charge.dispute.closed', 'charge.dispute.funds_withdrawn', 'charge.dispute.funds_reinstated') then
+      v_outcome := engine.apply_dispute(p_event_id, v_type, v_created_at, v_object);
+    when v_type in ('customer.subscription.created', 'customer.subscription.updated', 'customer.subscription.deleted') then
+      v_outcome := engine.apply_subscription(p_event_id, v_type, v_created_at, v_object);
+    when v_type in ('invoice.paid', 'invoice.payment_failed') then
+      v_outcome := engine.apply_invoice(p_event_id, v_type, v_created_at, v_object);
+    when v_type = 'invoice_payment.paid' then
+      v_outcome := engine.apply_invoice_payment(p_event_id, v_type, v_created_at, v_object);
+    when v_type in ('checkout.session.completed', 'checkout.session.expired') then
+      v_outcome := engine.apply_checkout(p_event_id, v_type, v_created_at, v_object);
+    else
+      state := 'ignored';
+      reason := 'not_listened_to';
+      return;
+  end case;
+  state := v_outcome.state;
+  reason := v_outcome.reason;
+  waits_for := v_outcome.waits_for;
+  account_id := v_outcome.account_id;
+exception
+  -- An event that contradicts the books must not be delivered for ever, nor lost: it waits for somebody to look. What
+  -- passes by itself (a lock, a restart) is raised, and Stripe sends it again.
+  when integrity_constraint_violation or data_exception or plpgsql_error or invalid_text_representation
+    or sqlstate 'SCL01' or sqlstate 'SCB09' or sqlstate 'SCA02' then
+    state := 'parked';
+    reason := 'failed: ' || sqlstate || ' ' || left(sqlerrm, 300);
+    waits_for := null;
+    account_id := null;
+end $$;
+comment on function engine.handle_event(text, jsonb) is
+  'Applies an event. state: handled, ignored, or parked with a reason and, where known, the id it waits for. Safe to repeat.';
+
+create or replace function engine.is_early(p_reason text)
+returns boolean
+language sql immutable
+as $$ select p_reason in ('unknown_payment', 'unknown_invoice', 'unknown_subscription') $$;
+comment on function engine.is_early(text) is 'Whether an event is parked only because another one of the same story is still to come: no alert before parked_alert_after.';
+
+create or replace function engine.alert_parked(p_event_id text, p_type text, p_reason text, p_instant timestamptz)
+returns void
+language plpgsql volatile
+as $$
+begin
+  -- Once a day and reason: a flood of the same tells no more.
+  perform engine.alert_once(
+    '00000000-0000-0000-0000-000000000000', date_trunc('day', p_instant, 'UTC'), 'stripe_event_parked: ' || split_part(p_reason, ':', 1),
+    jsonb_build_object('eventId', p_event_id, 'type', p_type, 'reason', p_reason), p_instant);
+end $$;
+comment on function engine.alert_parked(text, text, text, timestamptz) is 'Tells operators that an event is parked.';
+
+create or replace function engine.read_event(p_payload bytea)
+returns jsonb
+language plpgsql immutable
+as $$
+declare
+  v_event constant jsonb := convert_from(p_payload, 'UTF8')::jsonb;
+begin
+  return case when jsonb_typeof(v_event) = 'object' then v_event end;
+exception
+  when invalid_text_representation or untranslatable_character or character_not_in_repertoire or program_limit_exceeded or statement_too_complex then
+    return null;
+end $$;
+comment on function engine.read_event(bytea) is 'The JSON object in these bytes; null when there is none that jsonb can hold (\u0000, depth, other encodings).';
+
+create or replace function engine.retry_event(p_received_at timestamptz, p_event_id text)
+returns text
+language plpgsql volatile
+as $$
+declare
+  v_payload bytea;
+  v_event jsonb;
+  v_outcome record;
+  v_now constant timestamptz := engine.now();
+begin
+  select payload into strict v_payload from playground.stripe_events where received_at = p_received_at and event_id = p_event_id;
+  v_event := engine.read_event(v_payload);
+  if v_event is null then
+    return 'parked';
+  end if;
+  v_outcome := engine.handle_event(p_event_id, v_event);
+  update playground.stripe_events
+  set state = v_outcome.state, reason = v_outcome.reason, waits_for = v_outcome.waits_for,
+    account_id = coalesce(v_outcome.account_id, account_id), attempts = attempts + 1,
+    handled_at = case when v_outcome.state <> 'parked' then v_now end,
+    next_try_at = v_now + engine.pause_after(attempts)
+  where received_at = p_received_at and event_id = p_event_id;
+  return v_outcome.state;
+end $$;
+comment on function engine.retry_event(timestamptz, text) is 'Applies an event of the inbox again and keeps what became of it; returns its state.';
+
+create or replace function engine.retry_waiting(p_waits_for text)
+returns void
+language plpgsql volatile
+as $$
+declare
+  v_event record;
+begin
+  for v_event in
+    select received_at, event_id
+    from playground.stripe_events
+    where state = 'parked' and waits_for = p_waits_for
+    order by created_at, received_at, event_id
+  loop
+    perform engine.retry_event(v_event.received_at, v_event.event_id);
+  end loop;
+end $$;
+comment on function engine.retry_waiting(text) is 'Something became known that parked events wait for: they are applied now, in the order Stripe made them.';
+
+create or replace function engine.fingerprint_of_money(p_object jsonb)
+returns text
+language plpgsql stable
+as $$
+declare
+  v_account_id uuid;
+begin
+  select account_id into v_account_id
+  from playground.stripe_ids
+  where stripe_id in (
+    p_object ->> 'id', engine.stripe_id(p_object -> 'customer'), engine.stripe_id(p_object -> 'payment_intent'), engine.stripe_id(p_object -> 'invoice'))
+  limit 1;
+  return (
+    select md5(concat_ws('|',
+      (select concat(last_number, cost_budget_usd, is_owing) from playground.accounts where account_id = v_account_id),
+      (select string_agg((p.status, p.payment_intent_id, p.failure_code)::text, ',' order by p.purchase_id) from playground.purchases p where p.account_id = v_account_id),
+      (select string_agg((y.payment_intent_id, y.paid_cents, y.refunded_cents, y.disputed_cents, y.lost_cents, y.receipt_url)::text, ',' order by y.payment_intent_id) from playground.payments y where y.account_id = v_account_id),
+      (select string_agg((s.subscription_id, s.status, s.ends_at, s.ended_at, s.periods)::text, ',' order by s.subscription_id) from playground.subscriptions s where s.account_id = v_account_id))));
+end $$;
+comment on function engine.fingerprint_of_money(jsonb) is 'Tells whether something about the payer of an object changed: purchases, payments, plans, the tail of the ledger.';
