@@ -198,14 +198,14 @@ begin
   -- The newest report of the charge holds every refund made up to it: what failed since is taken off, what was made
   -- since is added.
   select
-    coalesce(sum(amount_cents) filter (where status in ('failed', 'canceled') and changed_at >= v_payment.reported_at and created_at <= v_payment.reported_at), 0) as failed,
-    coalesce(sum(amount_cents) filter (where status not in ('failed', 'canceled') and (v_payment.reported_at is null or created_at > v_payment.reported_at)), 0) as later
+    coalesce(sum(amount_cents) filter (where status in ('failed', 'canceled') and changed_at >= v_payment.reported_at and created_at <= v_payment.reported_at), 0)::bigint as failed,
+    coalesce(sum(amount_cents) filter (where status not in ('failed', 'canceled') and (v_payment.reported_at is null or created_at > v_payment.reported_at)), 0)::bigint as later
   into v_refunds
   from playground.refunds
   where account_id = p_account_id and payment_intent_id = p_payment_intent_id;
   select
-    coalesce(sum(amount_cents) filter (where status in ('needs_response', 'under_review')), 0) as disputed,
-    coalesce(sum(amount_cents) filter (where status = 'lost'), 0) as lost
+    coalesce(sum(amount_cents) filter (where status in ('needs_response', 'under_review')), 0)::bigint as disputed,
+    coalesce(sum(amount_cents) filter (where status = 'lost'), 0)::bigint as lost
   into v_disputes
   from playground.disputes
   where account_id = p_account_id and payment_intent_id = p_payment_intent_id;
