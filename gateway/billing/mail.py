@@ -1,6 +1,7 @@
 """Hands plain-text messages to a mail server. What the server says of them is told by code: its words quote people."""
 
 import asyncio
+import contextlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from gateway.billing.loops import NotDone
 # A step of the conversation, and the whole of it: far below the lease of a claim, so that nobody else sends meanwhile.
 STEP_SECONDS = 20.0
 DELIVERY_SECONDS = 60.0
+LEAVING_SECONDS = 2.0
 _ENHANCED_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 _TLS_WISHES = {"required": True, "auto": None, "never": False}
 
@@ -103,17 +105,15 @@ class Mailer:
             raise _refused("recipient", first.code, first.message) from None
         except aiosmtplib.SMTPDataError as refusal:
             raise _refused("data", refusal.code, refusal.message) from None
-        except aiosmtplib.SMTPNotSupported:
-            if connection.is_connected and not message["To"].addresses[0].addr_spec.isascii():
-                raise NotDone("the server knows no such addresses", is_final=True) from None
-            raise NotDone("the server lacks what was asked for", is_outage=True) from None
         except aiosmtplib.SMTPResponseException as refusal:
             # Our greeting, our password, our own address: nothing that this message is to blame for.
             raise NotDone(f"{refusal.code} {type(refusal).__name__}", is_outage=True) from None
         except (aiosmtplib.SMTPException, OSError) as trouble:
             raise NotDone(type(trouble).__name__, is_outage=True) from None
+        else:
+            await _take_leave(connection)
         finally:
-            # Hanging up takes nothing back: in the middle of a message it makes the server forget it.
+            # In the middle of a message this makes the server forget it.
             connection.close()
 
 
@@ -127,9 +127,12 @@ def domain_of(sender: str) -> str:
 def _compose(letter: Letter, sender: str) -> EmailMessage:
     message = EmailMessage(policy=WIRE)
     message["From"] = sender
+    if not letter.to.isascii():
+        # Nobody registers with such an address, and not every server could reach it.
+        raise NotDone("not an e-mail address", is_final=True)
     try:
         # These refuse line breaks, and with them headers of somebody else's making.
-        message["To"] = Address(addr_spec=_deliverable(letter.to))
+        message["To"] = Address(addr_spec=letter.to)
         message["Subject"] = letter.subject
     except (ValueError, IndexError, HeaderParseError):
         raise NotDone("not an e-mail address", is_final=True) from None
@@ -141,12 +144,10 @@ def _compose(letter: Letter, sender: str) -> EmailMessage:
     return message
 
 
-def _deliverable(address: str) -> str:
-    """The address with its domain as mail servers of any age know it. Raises ValueError."""
-    if address.isascii():
-        return address
-    person, at, domain = address.rpartition("@")
-    return person + at + domain.encode("idna").decode()
+async def _take_leave(connection: aiosmtplib.SMTP) -> None:
+    """The letter is with the server already, whatever it says to this."""
+    with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+        await connection.quit(timeout=LEAVING_SECONDS)
 
 
 def _refused(step: str, code: int, words: str) -> NotDone:
