@@ -1,0 +1,1 @@
+"""Reconciliation of the books with Stripe."""
