@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -197,6 +198,7 @@ class Simulator:
     def _headers(self, request: web.Request, asked: Asked, replayed: bool) -> dict[str, str]:
         headers = {
             "Content-Type": "application/json",
+            "Date": formatdate(self.world.now(), usegmt=True),
             "Request-Id": asked.request_id,
             "Stripe-Version": _version(request, self.world),
         }
