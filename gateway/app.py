@@ -65,7 +65,7 @@ def make_app(
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, route.handler)
     app.on_response_prepare.append(put_headers_on)
-    app.cleanup_ctx.extend([_pool(pool), _providers(providers), billing_loops, _gauges, _last_things])
+    app.cleanup_ctx.extend([_pool(pool), _providers(providers), _stripe, billing_loops, _gauges, _last_things])
     return app
 
 
