@@ -1,6 +1,7 @@
 """Reading what callers send: a body, a query, a header, an id. Whatever is wrong with it ends as a 4xx."""
 
 import asyncio
+import functools
 import re
 from typing import Any, TypeVar
 from uuid import UUID
@@ -9,6 +10,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.web_protocol import PayloadAccessError, RequestPayloadError
 
+from gateway.complaints import complaints, first_complaint
 from gateway.errors import (
     MALFORMED_JSON,
     MALFORMED_REQUEST,
@@ -27,8 +29,6 @@ T = TypeVar("T")
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
-_PLACE = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
-_FIELD = re.compile(r"^Object (?:missing required|contains unknown) field `(?P<field>.*)`$", re.DOTALL)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -40,7 +40,7 @@ async def read_body(request: web.Request, kind: type[T], max_bytes: int) -> T:
     try:
         body = msgspec.json.decode(octets, type=kind)
     except msgspec.ValidationError as error:
-        raise invalid(**_fields(str(error))) from None
+        raise _wrong_body(octets, kind, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Half a surrogate pair ends here too: no UTF-8 could carry it on.
         raise Refusal(MALFORMED_JSON) from None
@@ -73,19 +73,20 @@ def read_query(request: web.Request, kind: type[T]) -> T:
     """The query as `kind`. Raises Refusal 422."""
     query = request.query
     if len(query) != len(set(query)):
-        raise invalid(**{name: "given more than once" for name in set(query) if len(query.getall(name)) > 1})
+        raise _wrong({name: "given more than once" for name in set(query) if len(query.getall(name)) > 1})
     values = dict(query)
     _refuse_unstorable(values)
     try:
         return msgspec.convert(values, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise invalid(**_fields(str(error))) from None
+    except msgspec.ValidationError:
+        one = functools.partial(msgspec.convert, strict=False)
+        raise _wrong(complaints(kind, values, one, "unknown parameter")) from None
 
 
 def read_no_query(request: web.Request) -> None:
     """Raises Refusal 422 for a parameter, where none is known."""
     if request.query_string:
-        raise invalid(**{_clean(name): "unknown parameter" for name in request.query})
+        raise _wrong(dict.fromkeys(request.query, "unknown parameter"))
 
 
 def read_id(request: web.Request, missing: Kind = NOT_FOUND, name: str = "id") -> str:
@@ -119,23 +120,27 @@ def accepts(request: web.Request, media: str) -> bool:
     return any(media in value for value in request.headers.getall("Accept", ()))
 
 
-def _fields(complaint: str) -> dict[str, str]:
-    """The field that a msgspec complaint is about, and what is wrong with it."""
-    match = _PLACE.match(complaint)
-    reason, place = (match["reason"], match["place"] or "$") if match else (complaint, "$")
-    path = place.removeprefix("$").removeprefix(".")
-    unknown = _FIELD.match(reason)
-    if unknown:
-        path = f"{path}.{unknown['field']}" if path else unknown["field"]
-        reason = "is required" if reason.startswith("Object missing") else "unknown field"
-    return {_clean(path) or "body": reason}
+def _wrong_body(octets: bytes, kind: type[Any], sentence: str) -> Refusal:
+    """What a body is refused with that is JSON, but not `kind`."""
+    try:
+        given = msgspec.json.decode(octets, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError:
+        return invalid(body="must be an object")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # The first look ended at that field; what follows is broken, or nested too deep.
+        return _wrong(first_complaint(kind, sentence))
+    return _wrong(complaints(kind, given, lambda value, type_: msgspec.json.decode(value, type=type_), "unknown field"))
+
+
+def _wrong(fields: dict[str, str]) -> Refusal:
+    return Refusal(VALIDATION_FAILED, details={"fields": {_clean(name): reason for name, reason in fields.items()}})
 
 
 def _refuse_unstorable(values: dict[str, Any]) -> None:
     wrong = {name: "holds a character that cannot be stored" for name, value in values.items() if is_unstorable(value)}
-    wrong |= {_clean(name): "unknown parameter" for name in values if is_unstorable(name)}
+    wrong |= {name: "unknown parameter" for name in values if is_unstorable(name)}
     if wrong:
-        raise Refusal(VALIDATION_FAILED, details={"fields": {_clean(name): reason for name, reason in wrong.items()}})
+        raise _wrong(wrong)
 
 
 def is_unstorable(value: Any) -> bool:
