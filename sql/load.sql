@@ -79,6 +79,9 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/runs.sql
 \ir engine/notices.sql
 \ir engine/billing.sql
+\ir engine/gifts.sql
+\ir engine/gift_revocations.sql
+\ir engine/gift_steps.sql
 \ir engine/plans.sql
 \ir engine/stripe_objects.sql
 \ir engine/stripe_signatures.sql
@@ -119,6 +122,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir api/list_sessions.sql
 \ir api/list_transactions.sql
 \ir api/list_transactions_csv.sql
+\ir api/process_gift_steps.sql
 \ir api/process_monthly_reset.sql
 \ir api/record_checkout.sql
 \ir api/record_customer.sql
@@ -131,6 +135,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir api/release_run.sql
 \ir api/remove_member.sql
 \ir api/reserve_run.sql
+\ir api/send_gift.sql
 \ir api/settle_run.sql
 \ir api/start_checkout.sql
 \ir api/start_purchase.sql
@@ -141,6 +146,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir jobs/create_partitions.sql
 \ir jobs/expire_holds.sql
 \ir jobs/expire_rollover_credits.sql
+\ir jobs/process_gifts.sql
 \ir jobs/process_monthly_reset.sql
 \ir jobs/process_parked_events.sql
 \ir jobs/purge.sql

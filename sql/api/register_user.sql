@@ -37,7 +37,8 @@ begin
   values (v_user_id, p_password_hash, v_now);
   perform engine.issue_refresh_token(v_user_id, p_refresh_token_hash, gen_random_uuid(), v_now);
   perform engine.grant_signup_credits(v_user_id, p_email);
+  perform engine.claim_gifts(v_user_id, v_user_id, p_email, (engine.lock_account(v_user_id)).last_instant);
   return engine.user_json(v_user_id);
 end $$;
 comment on function api.register_user(text, text, text, bytea) is
-  'POST /auth/register. A new person with account, password, first refresh token (sha256) and signup credits, in one transaction. SCA03 when the address is taken, SCV01 when it is none.';
+  'POST /auth/register. A new person with account, password, first refresh token (sha256), signup credits and gifts that waited for the address, in one transaction. SCA03 when the address is taken, SCV01 when it is none.';

@@ -39,6 +39,18 @@ begin
 end $$;
 comment on procedure jobs.drain_expire_rollover_credits() is 'Every minute: expires the credits that are due, in batches.';
 
+create or replace procedure jobs.drain_process_gifts()
+language plpgsql
+as $$
+declare
+  v_stop_at constant timestamptz := pg_catalog.clock_timestamp() + interval '50 seconds';
+begin
+  while jobs.process_gifts() > 0 and pg_catalog.clock_timestamp() < v_stop_at loop
+    commit;
+  end loop;
+end $$;
+comment on procedure jobs.drain_process_gifts() is 'Every minute: moves gifts on, one account after the other.';
+
 create or replace procedure jobs.drain_purge()
 language plpgsql
 as $$
