@@ -72,9 +72,9 @@ create table playground.stripe_ids (
   kind text not null,
   account_id uuid not null,
   constraint stripe_ids_pkey primary key (stripe_id),
-  constraint stripe_ids_kind_is_known check (kind in ('customer', 'payment_intent', 'invoice', 'subscription', 'checkout_session', 'refused_payment', 'refused_subscription'))
+  constraint stripe_ids_kind_is_known check (kind in ('customer', 'payment_intent', 'invoice', 'subscription', 'refused_payment', 'refused_subscription', 'other_payment'))
 );
-comment on table playground.stripe_ids is 'Look-up: the account that an object of Stripe belongs to. refused: a payment or subscription that is one too many and is being given back.';
+comment on table playground.stripe_ids is 'Look-up: the account that an object of Stripe belongs to. refused: a payment or subscription that is one too many and is given back; other_payment: one that buys neither a pack nor a period.';
 
 create table playground.customers (
   account_id uuid not null,
@@ -213,6 +213,7 @@ comment on column playground.payments.taken is 'Credits of owed that were taken 
 comment on column playground.payments.revoke_due is 'Credits of owed that open holds still have: taken first from what these return.';
 comment on column playground.payments.shortfall is 'Credits of owed that nothing is left to take from: the next bought credits pay them.';
 comment on column playground.payments.suspended is 'Credits that open disputes suspend, where they are left.';
+comment on column playground.payments.budget_granted_usd is 'API cost budget (US dollars) the payment brought.';
 comment on column playground.payments.budget_usd is 'API cost budget (US dollars) the account has, or had, of this payment: granted less taken back.';
 comment on column playground.payments.budget_due_usd is 'API cost budget (US dollars) that should be taken back and was drawn or is held.';
 

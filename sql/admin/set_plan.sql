@@ -20,7 +20,7 @@ begin
   end if;
 
   v_subscription_id := engine.start_subscription(
-    v_account.account_id, p_plan_price, 'operator', v_anchor, v_account.last_instant
+    v_account.account_id, p_plan_price, v_anchor, v_account.last_instant
   );
   perform engine.write_audit(
     'set_plan', p_user_id, v_subscription_id::text, null,

@@ -4,9 +4,9 @@ language plpgsql volatile security definer
 set search_path = ''
 as $$
 declare
-  v_account_id constant uuid := engine.find_account(p_user_id);
   v_offer record := engine.offer_to(p_user_id);
 begin
+  perform engine.find_account(p_user_id);
   return (
     select json_build_object(
       'price', v_offer.amount_cents,

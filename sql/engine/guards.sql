@@ -114,14 +114,15 @@ begin
       union all
       select table_name, 'guard_truncate',
         format('CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON playground.%s FOR EACH STATEMENT EXECUTE FUNCTION engine.refuse_change()', table_name)
-      from unnest(array['transactions', 'transaction_parts', 'audit_log', 'model_prices', 'usage', 'grants', 'holds', 'hold_parts', 'accounts', 'periods']) as table_name
+      from unnest(array['transactions', 'transaction_parts', 'audit_log', 'model_prices', 'usage', 'grants', 'holds', 'hold_parts', 'accounts', 'periods', 'purchases', 'payments', 'invoices', 'gifts', 'stripe_event_ids', 'stripe_events']) as table_name
       union all
       select table_name, 'guard_deletion',
         format('CREATE TRIGGER guard_deletion BEFORE DELETE ON playground.%s FOR EACH ROW EXECUTE FUNCTION engine.refuse_change()', table_name)
-      from unnest(array['usage', 'grants', 'holds', 'hold_parts', 'accounts', 'periods']) as table_name
+      from unnest(array['usage', 'grants', 'holds', 'hold_parts', 'accounts', 'periods', 'purchases', 'payments', 'invoices', 'gifts', 'stripe_event_ids', 'stripe_events']) as table_name
       union all
       values
         ('usage', 'guard_correction', 'CREATE TRIGGER guard_correction BEFORE UPDATE ON playground.usage FOR EACH ROW EXECUTE FUNCTION engine.guard_usage()'),
+        ('stripe_events', 'guard_payload', 'CREATE TRIGGER guard_payload BEFORE UPDATE OF event_id, payload ON playground.stripe_events FOR EACH ROW EXECUTE FUNCTION engine.refuse_change()'),
         ('grants', 'guard_new', 'CREATE TRIGGER guard_new BEFORE INSERT ON playground.grants FOR EACH ROW EXECUTE FUNCTION engine.guard_new_grant()'),
         ('grants', 'guard_kind', 'CREATE TRIGGER guard_kind BEFORE UPDATE OF bucket, source, granted, subscription_id ON playground.grants FOR EACH ROW EXECUTE FUNCTION engine.refuse_change()'),
         ('grants', 'guard_remaining', 'CREATE TRIGGER guard_remaining AFTER UPDATE OF remaining ON playground.grants FOR EACH ROW EXECUTE FUNCTION engine.guard_grant()'),

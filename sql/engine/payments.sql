@@ -36,7 +36,7 @@ end $$;
 comment on function engine.find_payment(text, text, jsonb, text, timestamptz) is 'Whose payment a PaymentIntent is, from the look-up, else from what the charge says of itself. is_known: there is a row in payments.';
 
 create or replace function engine.apply_charge(
-  p_event_id text, p_type text, p_created_at timestamptz, p_object jsonb,
+  p_type text, p_created_at timestamptz, p_object jsonb,
   out state text, out reason text, out waits_for text, out account_id uuid)
 language plpgsql volatile
 as $$
@@ -80,10 +80,10 @@ begin
   end if;
   state := 'handled';
 end $$;
-comment on function engine.apply_charge(text, text, timestamptz, jsonb) is 'charge.refunded: the newest report of what was given back, in cents. charge.succeeded: the receipt.';
+comment on function engine.apply_charge(text, timestamptz, jsonb) is 'charge.refunded: the newest report of what was given back, in cents. charge.succeeded: the receipt.';
 
 create or replace function engine.apply_refund(
-  p_event_id text, p_type text, p_created_at timestamptz, p_object jsonb,
+  p_event_id text, p_created_at timestamptz, p_object jsonb,
   out state text, out reason text, out waits_for text, out account_id uuid)
 language plpgsql volatile
 as $$
@@ -121,7 +121,7 @@ begin
   perform engine.settle_payment(v_account.account_id, v_payment_intent_id, v_account.last_instant);
   state := 'handled';
 end $$;
-comment on function engine.apply_refund(text, text, timestamptz, jsonb) is 'refund.*: the newest state of a refund; one that failed or was cancelled gives back.';
+comment on function engine.apply_refund(text, timestamptz, jsonb) is 'refund.*: the newest state of a refund; one that failed or was cancelled gives back.';
 
 create or replace function engine.refund_rank(p_status text)
 returns integer
@@ -130,7 +130,7 @@ as $$ select case p_status when 'pending' then 1 when 'requires_action' then 2 w
 comment on function engine.refund_rank(text) is 'Which of two states of one second is the later: a refund that succeeded may still fail.';
 
 create or replace function engine.apply_dispute(
-  p_event_id text, p_type text, p_created_at timestamptz, p_object jsonb,
+  p_event_id text, p_created_at timestamptz, p_object jsonb,
   out state text, out reason text, out waits_for text, out account_id uuid)
 language plpgsql volatile
 as $$
@@ -166,7 +166,7 @@ begin
   perform engine.settle_payment(v_account.account_id, v_payment_intent_id, v_account.last_instant);
   state := 'handled';
 end $$;
-comment on function engine.apply_dispute(text, text, timestamptz, jsonb) is 'charge.dispute.*: the newest state of a dispute. Open suspends, won (or a closed warning) restores, lost revokes.';
+comment on function engine.apply_dispute(text, timestamptz, jsonb) is 'charge.dispute.*: the newest state of a dispute. Open suspends, won (or a closed warning) restores, lost revokes.';
 
 create or replace function engine.dispute_rank(p_status text)
 returns integer

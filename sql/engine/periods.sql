@@ -8,7 +8,7 @@ comment on function engine.month_after(timestamptz, integer) is
   'Anchor + n months in UTC, always counted from the anchor: Jan 31, Feb 28, Mar 31. The plain sum would depend on the session''s time zone.';
 
 create or replace function engine.start_subscription(
-  p_account_id uuid, p_plan_price text, p_source text, p_anchor timestamptz, p_instant timestamptz)
+  p_account_id uuid, p_plan_price text, p_anchor timestamptz, p_instant timestamptz)
 returns uuid
 language plpgsql volatile
 as $$
@@ -16,7 +16,7 @@ declare
   v_subscription_id uuid := gen_random_uuid();
   v_periods integer := 0;
 begin
-  if exists (select from playground.subscriptions where account_id = p_account_id and ended_at is null) then
+  if exists (select from playground.subscriptions where account_id = p_account_id and ended_at is null and status <> 'incomplete') then
     perform engine.refuse('SCD05', 'A plan is already live on this account.');
   end if;
   -- The months of an anchor in the past that are over by now were never paid for: they grant nothing.
@@ -30,15 +30,13 @@ begin
   insert into playground.subscriptions (
     account_id, subscription_id, plan_price, source, status, anchor, periods, period_end, created_at)
   values (
-    p_account_id, v_subscription_id, p_plan_price, p_source, 'active', p_anchor, v_periods,
+    p_account_id, v_subscription_id, p_plan_price, 'operator', 'active', p_anchor, v_periods,
     engine.month_after(p_anchor, v_periods), p_instant);
-  if p_source = 'operator' then
-    perform engine.catch_up(p_account_id, p_instant);
-  end if;
+  perform engine.catch_up(p_account_id, p_instant);
   return v_subscription_id;
 end $$;
-comment on function engine.start_subscription(uuid, text, text, timestamptz, timestamptz) is
-  'Begins a plan. By hand, its first period is the one of the anchor''s months that contains the instant; an anchor to come waits. SCD05 when a plan is live. The account is locked by the caller.';
+comment on function engine.start_subscription(uuid, text, timestamptz, timestamptz) is
+  'Begins a plan by hand; its first period is the one of the anchor''s months that contains the instant; an anchor to come waits. SCD05 when a plan is live. The account is locked by the caller.';
 
 create or replace function engine.roll_over(
   p_account_id uuid, p_subscription_id uuid, p_period_end timestamptz, p_cap bigint, p_instant timestamptz, p_effective_at timestamptz)

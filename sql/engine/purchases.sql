@@ -149,10 +149,6 @@ begin
     if v_purchase.payment_intent_id <> v_id then
       -- Paid twice, on both ways: the second payment goes back.
       reason := 'second_payment';
-      delete from playground.payments p
-      where p.account_id = v_account.account_id and p.payment_intent_id = v_id and p.paid_at is null
-        and not exists (select from playground.refunds r where r.account_id = p.account_id and r.payment_intent_id = p.payment_intent_id)
-        and not exists (select from playground.disputes d where d.account_id = p.account_id and d.payment_intent_id = p.payment_intent_id);
       insert into playground.stripe_ids as i (stripe_id, kind, account_id)
       values (v_id, 'refused_payment', v_account.account_id)
       on conflict (stripe_id) do update set kind = excluded.kind;

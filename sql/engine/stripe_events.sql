@@ -19,19 +19,19 @@ begin
     when v_type in ('payment_intent.succeeded', 'payment_intent.payment_failed') then
       v_outcome := engine.apply_payment_intent(p_event_id, v_type, v_created_at, v_object);
     when v_type in ('charge.refunded', 'charge.succeeded') then
-      v_outcome := engine.apply_charge(p_event_id, v_type, v_created_at, v_object);
+      v_outcome := engine.apply_charge(v_type, v_created_at, v_object);
     when v_type in ('refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated') then
-      v_outcome := engine.apply_refund(p_event_id, v_type, v_created_at, v_object);
+      v_outcome := engine.apply_refund(p_event_id, v_created_at, v_object);
     when v_type in ('charge.dispute.created', 'charge.dispute.updated', 'charge.dispute.closed', 'charge.dispute.funds_withdrawn', 'charge.dispute.funds_reinstated') then
-      v_outcome := engine.apply_dispute(p_event_id, v_type, v_created_at, v_object);
+      v_outcome := engine.apply_dispute(p_event_id, v_created_at, v_object);
     when v_type in ('customer.subscription.created', 'customer.subscription.updated', 'customer.subscription.deleted') then
-      v_outcome := engine.apply_subscription(p_event_id, v_type, v_created_at, v_object);
+      v_outcome := engine.apply_subscription(p_event_id, v_created_at, v_object);
     when v_type in ('invoice.paid', 'invoice.payment_failed') then
-      v_outcome := engine.apply_invoice(p_event_id, v_type, v_created_at, v_object);
+      v_outcome := engine.apply_invoice(v_type, v_created_at, v_object);
     when v_type = 'invoice_payment.paid' then
-      v_outcome := engine.apply_invoice_payment(p_event_id, v_type, v_created_at, v_object);
+      v_outcome := engine.apply_invoice_payment(v_object);
     when v_type in ('checkout.session.completed', 'checkout.session.expired') then
-      v_outcome := engine.apply_checkout(p_event_id, v_type, v_created_at, v_object);
+      select o.state, o.reason, null::text as waits_for, o.account_id into v_outcome from engine.apply_checkout(v_type, v_created_at, v_object) as o;
     else
       state := 'ignored';
       reason := 'not_listened_to';

@@ -21,9 +21,8 @@ returns boolean
 language plpgsql stable
 as $$
 declare
-  v_items text[];
   v_time text;
-  v_signatures bytea[] := '{}';
+  v_signatures bytea[] := array[]::bytea[];
   v_item text;
   v_secret record;
   v_digest bytea;
@@ -32,8 +31,7 @@ begin
   if octet_length(p_signature) > 4096 then
     return null;
   end if;
-  v_items := string_to_array(p_signature, ',');
-  foreach v_item in array coalesce(v_items, '{}') loop
+  foreach v_item in array string_to_array(coalesce(p_signature, ''), ',') loop
     if v_item like 't=%' then
       if v_time is not null or v_item !~ '^t=\d{1,12}$' then
         return null;

@@ -2,7 +2,7 @@
 -- on the order in which events come: what a paid period brings, and how it ends, is computed from Stripe's own times.
 
 create or replace function engine.apply_subscription(
-  p_event_id text, p_type text, p_created_at timestamptz, p_object jsonb,
+  p_event_id text, p_created_at timestamptz, p_object jsonb,
   out state text, out reason text, out waits_for text, out account_id uuid)
 language plpgsql volatile
 as $$
@@ -119,7 +119,7 @@ begin
     perform engine.retry_waiting(v_new.stripe_subscription_id);
   end if;
 end $$;
-comment on function engine.apply_subscription(text, text, timestamptz, jsonb) is
+comment on function engine.apply_subscription(text, timestamptz, jsonb) is
   'customer.subscription.*: the state of the newest event (created, later period, rank, id); canceled is final. Grants nothing. A second live one is parked and, after second_subscription_delay, cancelled and refunded.';
 
 create or replace function engine.refuse_subscription(p_account_id uuid, p_stripe_subscription_id text)
@@ -184,11 +184,8 @@ create or replace function engine.monthly_expiry(p_subscription playground.subsc
 returns timestamptz
 language sql stable
 as $$
-  select case
-    -- Cancelling or ended: at the period's end, or when it ended before.
-    when p_subscription.ended_at is not null then least(p_subscription.ended_at, p_period_end + renewal_grace)
-    when p_subscription.ends_at is not null then least(greatest(p_subscription.ends_at, p_period_end), p_period_end + renewal_grace)
-    else p_period_end + renewal_grace end
+  -- With the plan when that ends before: a cancellation ends it with the period.
+  select least(coalesce(p_subscription.ended_at, p_subscription.ends_at), p_period_end + renewal_grace)
   from playground.platform_settings
 $$;
 comment on function engine.monthly_expiry(playground.subscriptions, timestamptz) is
@@ -237,7 +234,6 @@ language plpgsql volatile
 as $$
 declare
   v_plan record;
-  v_subscription playground.subscriptions;
   v_before playground.periods;
   v_after playground.periods;
   v_number bigint;
@@ -282,8 +278,7 @@ begin
     v_grant_id, p_instant, p_paid_at, p_invoice_id);
   update playground.subscriptions
   set periods = periods + 1, period_end = greatest(period_end, p_end)
-  where account_id = p_account_id and subscription_id = p_subscription_id
-  returning * into v_subscription;
+  where account_id = p_account_id and subscription_id = p_subscription_id;
   if v_after.period_start is null then
     -- The last one so far: how long it lives is a matter of the plan's state.
     perform engine.refresh_subscription(p_account_id, p_subscription_id, p_instant);
@@ -351,7 +346,7 @@ comment on function engine.close_period(playground.periods, timestamptz, timesta
   'Ends a period because the next one is confirmed: unused credits (not held) roll over up to the cap until p_next_end if the next invoice was paid by period end + renewal_grace, the rest expires.';
 
 create or replace function engine.apply_invoice(
-  p_event_id text, p_type text, p_created_at timestamptz, p_object jsonb,
+  p_type text, p_created_at timestamptz, p_object jsonb,
   out state text, out reason text, out waits_for text, out account_id uuid)
 language plpgsql volatile
 as $$
@@ -440,7 +435,7 @@ begin
     perform engine.retry_waiting(v_invoice.invoice_id);
   end if;
 end $$;
-comment on function engine.apply_invoice(text, text, timestamptz, jsonb) is
+comment on function engine.apply_invoice(text, timestamptz, jsonb) is
   'invoice.paid of a subscription''s begin or renewal confirms the period of its line; paid cents must be what our price says. Others are ignored. invoice.payment_failed changes nothing.';
 
 create or replace function engine.pay_invoice(p_account_id uuid, p_payment_intent_id text, p_invoice_id text, p_instant timestamptz)
@@ -472,7 +467,7 @@ end $$;
 comment on function engine.pay_invoice(uuid, text, text, timestamptz) is 'Notes which PaymentIntent paid an invoice, so that its refunds and disputes find the period. SCB09 when the payment is another''s.';
 
 create or replace function engine.apply_invoice_payment(
-  p_event_id text, p_type text, p_created_at timestamptz, p_object jsonb,
+  p_object jsonb,
   out state text, out reason text, out waits_for text, out account_id uuid)
 language plpgsql volatile
 as $$
@@ -498,11 +493,11 @@ begin
   perform engine.pay_invoice(v_account.account_id, v_payment_intent_id, v_invoice_id, v_account.last_instant);
   state := 'handled';
 end $$;
-comment on function engine.apply_invoice_payment(text, text, timestamptz, jsonb) is 'invoice_payment.paid: which PaymentIntent paid an invoice.';
+comment on function engine.apply_invoice_payment(jsonb) is 'invoice_payment.paid: which PaymentIntent paid an invoice.';
 
 create or replace function engine.apply_checkout(
-  p_event_id text, p_type text, p_created_at timestamptz, p_object jsonb,
-  out state text, out reason text, out waits_for text, out account_id uuid)
+  p_type text, p_created_at timestamptz, p_object jsonb,
+  out state text, out reason text, out account_id uuid)
 language plpgsql volatile
 as $$
 #variable_conflict use_column
@@ -519,7 +514,7 @@ begin
   reason := case when not found then 'no_change' end;
   apply_checkout.account_id := case when found then v_account_id end;
 end $$;
-comment on function engine.apply_checkout(text, text, timestamptz, jsonb) is 'checkout.session.*: whether the page was used or its time is over.';
+comment on function engine.apply_checkout(text, timestamptz, jsonb) is 'checkout.session.*: whether the page was used or its time is over.';
 
 create or replace function engine.tell_subscription(p_account_id uuid, p_subscription_id uuid, p_before text, p_instant timestamptz)
 returns void

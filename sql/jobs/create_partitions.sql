@@ -20,7 +20,8 @@ begin
       ('messages', 'created_at'),
       ('answers', 'created_at'),
       ('alerts', 'window_starts_at'),
-      ('audit_log', 'created_at')
+      ('audit_log', 'created_at'),
+      ('stripe_events', 'received_at')
     ) as partitioned (parent, key)
     cross join generate_series(0, p_months_ahead) as ahead
     cross join lateral (

@@ -33,7 +33,7 @@ select throws_ok(format('select admin.end_plan(%L, true, %L)', :'bob_id', 'x'), 
 select throws_ok(format('select admin.end_plan(%L, true, %L)', gen_random_uuid(), 'x'), 'SCD04', null, 'an unknown person is refused');
 select throws_ok(format('select admin.end_plan(%L, true, null)', :'ann_id'), 'SCD03', null, 'a reason must be given');
 select throws_ok(format('select admin.end_plan(%L, null, %L)', :'ann_id', 'x'), 'SCD02', null, 'when must be said');
-update playground.subscriptions set source = 'stripe' where account_id = :'ann_id';
+update playground.subscriptions set source = 'stripe', stripe_subscription_id = 'sub_' || subscription_id, state_at = engine.now() where account_id = :'ann_id';
 select throws_ok(format('select admin.end_plan(%L, true, %L)', :'ann_id', 'x'), 'SCD04', null, 'a plan that somebody pays for at Stripe is not ended by hand');
 select * from finish();
 rollback;

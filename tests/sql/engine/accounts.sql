@@ -55,10 +55,10 @@ select engine.touch_user(:'bob_id') \g /dev/null
 select is(engine.next_due_at(:'bob_id'), '2027-01-01 00:00:00+00', 'then at the end of its period');
 update playground.subscriptions set ends_at = '2026-12-15 00:00:00+00' where account_id = :'bob_id';
 select is(engine.next_due_at(:'bob_id'), '2026-12-15 00:00:00+00', 'or where it is to end before');
-update playground.subscriptions set source = 'stripe', ends_at = null, period_end = '2026-12-10 00:00:00+00' where account_id = :'bob_id';
-select is(engine.next_due_at(:'bob_id'), '2027-01-01 00:00:00+00', 'a period of Stripe is ended by an invoice, not by the clock: only its credits fall due');
-update playground.subscriptions set ends_at = '2026-12-15 00:00:00+00' where account_id = :'bob_id';
-select is(engine.next_due_at(:'bob_id'), '2026-12-15 00:00:00+00', 'its cancellation does, too');
+update playground.subscriptions set source = 'stripe', stripe_subscription_id = 'sub_1', state_at = engine.now(), period_end = '2026-12-10 00:00:00+00' where account_id = :'bob_id';
+select is(engine.next_due_at(:'bob_id'), '2027-01-01 00:00:00+00', 'a plan of Stripe goes on and ends by Stripe''s word, not by the clock: only its credits fall due');
+update playground.subscriptions set suspend_at = '2026-12-10 00:00:00+00' where account_id = :'bob_id';
+select is(engine.next_due_at(:'bob_id'), '2026-12-10 00:00:00+00', 'and when the grace credits of one that is past due are to be suspended');
 
 -- The account never forgets what is due, whatever the doors do.
 select tests.make_user('eve@scrip.example') as eve_id \gset

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(25);
+select plan(19);
 select tests.freeze('2026-01-31 10:30:00+00');
 select tests.make_package() as package_id, tests.make_plan_of(300, 200) \gset
 create function tests.due_lines(p_user_id uuid, p_from bigint)
@@ -61,24 +61,6 @@ select tests.freeze('2026-12-01 00:00:00+00');
 select api.get_balance(:'eve_id') \g /dev/null
 select is(tests.due_lines(:'eve_id', 3), array['expire -100 at 02-28 10:30:00'], 'ends in time');
 select is(ended_at, '2026-02-28 10:30:00+00', 'to the instant') from playground.subscriptions where account_id = :'eve_id';
-
--- A plan of Stripe: its periods are confirmed by invoices, its end by the clock.
-select tests.freeze('2026-01-31 10:30:00+00');
-select tests.make_user() as joe_id \gset
-select engine.start_subscription(:'joe_id', 'prpm_plus_individual', 'stripe', engine.now(), engine.now()) as stripe_id \gset
-select is(cardinality(tests.ledger(:'joe_id')), 1, 'without an invoice nothing is granted');
-select is(engine.tier_of(:'joe_id'), 'free', 'and no tier given');
-select engine.start_period(:'joe_id', :'stripe_id', '2026-01-31 10:30:00+00', '2026-02-28 10:30:00+00', '2026-03-03 10:30:00+00', engine.now(), engine.now()) \g /dev/null
-select tests.freeze('2026-03-03 10:29:59+00');
-select is((api.get_balance(:'joe_id') ->> 'balance')::bigint, 105::bigint, 'while a renewal is expected the credits last for the days of grace');
-select tests.freeze('2026-03-03 10:30:00+00');
-select is((api.get_balance(:'joe_id') ->> 'balance')::bigint, 5::bigint, 'not longer, and nothing rolls over');
-select engine.start_period(:'joe_id', :'stripe_id', '2026-02-28 10:30:00+00', '2026-03-31 10:30:00+00', '2026-04-03 10:30:00+00', engine.now(), engine.now()) \g /dev/null
-update playground.subscriptions set ends_at = '2026-03-20 00:00:00+00' where account_id = :'joe_id';
-update playground.accounts set next_due_at = '2026-03-20 00:00:00+00' where account_id = :'joe_id';
-select tests.freeze('2026-04-01 00:00:00+00');
-select is((api.get_balance(:'joe_id') ->> 'balance')::bigint, 5::bigint, 'its cancellation needs no event');
-select is(tests.due_lines(:'joe_id', 5), array['expire -100 at 03-20 00:00:00'], 'and is in time');
 
 -- Lazy and punctual callers write the same ledger.
 create function tests.same_ledger(p_left uuid, p_right uuid)

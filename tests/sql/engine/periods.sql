@@ -52,7 +52,7 @@ from playground.transactions where account_id = :'ann_id' and number = 2;
 select is((expires_at, subscription_id)::text, ('2026-02-28 10:30:00+00'::timestamptz, :'plan_id'::uuid)::text, 'its credits last as long as it') from playground.grants where account_id = :'ann_id' and bucket = 'monthly';
 select is((p.grant_id, p.confirmed_at)::text, (g.grant_id, '2026-01-31 10:30:00+00'::timestamptz)::text, 'the period knows its grant')
 from playground.periods p join playground.grants g on g.account_id = p.account_id and g.bucket = 'monthly' where p.account_id = :'ann_id';
-select throws_ok(format('select engine.start_subscription(%L, %L, %L, engine.now(), engine.now())', :'ann_id', 'prpm_plus_org', 'operator'), 'SCD05', null, 'one plan is live at a time');
+select throws_ok(format('select engine.start_subscription(%L, %L, engine.now(), engine.now())', :'ann_id', 'prpm_plus_org'), 'SCD05', null, 'one plan is live at a time');
 
 -- The month turns.
 select tests.spend(:'ann_id', 12000) \g /dev/null

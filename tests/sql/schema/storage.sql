@@ -34,7 +34,7 @@ select is_empty(
 );
 select bag_eq(
   $$ select relname::text from pg_class where relnamespace = 'playground'::regnamespace and relkind = 'p' $$,
-  array['usage', 'messages', 'answers', 'alerts', 'audit_log'],
+  array['usage', 'messages', 'answers', 'alerts', 'audit_log', 'stripe_events'],
   'what happened is partitioned, the ledger is not'
 );
 select is_empty(
