@@ -1,8 +1,7 @@
 -- What refunds and disputes of a purchase ask back from those who were given of it. Computed from the state alone, never
 -- added up: in whatever order events and steps come, the end is the same.
 
-create or replace function engine.take_from_gifts(
-  p_account_id uuid, p_payment_intent_id text, p_wanted bigint, p_suspend bigint, p_instant timestamptz)
+create or replace function engine.take_from_gifts(p_account_id uuid, p_payment_intent_id text, p_wanted bigint, p_suspend bigint)
 returns bigint
 language plpgsql volatile
 as $$
@@ -38,7 +37,7 @@ begin
   end loop;
   return greatest(p_wanted, 0) - v_left;
 end $$;
-comment on function engine.take_from_gifts(uuid, text, bigint, bigint, timestamptz) is
+comment on function engine.take_from_gifts(uuid, text, bigint, bigint) is
   'Spreads p_wanted, all that is to come back from the gifted parts of a payment, and p_suspend over them, oldest gift first; figures may be lower than before. On the way a part gives at once; where it has arrived the receiver''s step takes, gives back and suspends. Returns the credits that these parts have given or are asked for. The sender''s account is locked by the caller.';
 
 create or replace function engine.fit_gift_part(p_account_id uuid, p_part playground.gift_parts, p_instant timestamptz)

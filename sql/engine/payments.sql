@@ -300,7 +300,7 @@ begin
       from engine.own_grants(v_payment) as g
       left join playground.revocations r
         on r.account_id = p_account_id and r.payment_intent_id = p_payment_intent_id and r.grant_id = g.grant_id;
-      v_gifts := engine.take_from_gifts(p_account_id, p_payment_intent_id, v_payment.owed - v_own, v_left, p_instant);
+      v_gifts := engine.take_from_gifts(p_account_id, p_payment_intent_id, v_payment.owed - v_own, v_left);
       v_need := v_payment.owed - v_taken - v_gifts;
       if v_need < 0 then
         perform engine.give_back(v_payment, -v_need, p_instant);
