@@ -24,7 +24,12 @@ NOT_IN_PGTAP = {SQL / "jobs/drain.sql", SQL / "jobs/schedule.sql"}
 NOT_LOADED = {SQL / "bootstrap.sql", SQL / "load.sql", SQL / "unload.sql"}
 
 # For callers who are nobody yet, for everybody, and for the platform itself.
+# Nobody in particular: people who are not known yet, what is open to all, jobs, Stripe, and work for the gateway itself.
 FOR_NOBODY = {
+    "record_stripe_event",
+    "claim_billing_tasks",
+    "claim_notices",
+    "process_gift_steps",
     "register_user",
     "get_credentials",
     "list_models",
@@ -34,8 +39,11 @@ FOR_NOBODY = {
     "expire_credits",
 }
 
-OWNED_BY_ACCOUNT = "accounts|grants|holds|hold_parts|transactions|transaction_parts|subscriptions|periods|usage"
-OWNED_BY_USER = "sessions|messages|answers|cost_windows|alerts|api_keys|refresh_tokens|credentials"
+OWNED_BY_ACCOUNT = (
+    "accounts|grants|holds|hold_parts|transactions|transaction_parts|subscriptions|periods|usage|customers|purchases"
+    "|checkouts|payments|refunds|disputes|revocations|invoices|billing_tasks|gifts|gift_parts"
+)
+OWNED_BY_USER = "sessions|messages|answers|cost_windows|alerts|api_keys|refresh_tokens|credentials|notices"
 
 
 def test_load_names_every_file_once() -> None:
@@ -71,7 +79,7 @@ def test_every_refusal_raised_is_mapped_and_every_mapping_raised() -> None:
 def test_every_api_function_names_whom_it_acts_for() -> None:
     for path in files_of("api"):
         if path.stem not in FOR_NOBODY:
-            assert re.search(rf"function api\.{path.stem}\(\s*p_user_id uuid\b", path.read_text()), path
+            assert re.search(rf"function api\.{path.stem}\(\s*p_(user|account)_id uuid\b", path.read_text()), path
 
 
 def test_pgtap_files_roll_back_what_they_do() -> None:
