@@ -25,7 +25,8 @@ async def find_customer(request: web.Request, stripe: Stripe, row: Any, organiza
     # Of an organisation anybody may ask who looks after it, so its customer has no address of theirs: Stripe would take
     # the same key with another address for a mistake.
     email = row.email if organization_id is None else None
-    made = await stripe.find_or_create_customer(row.account_id, email, is_old=row.is_customer_old)
+    found = await stripe.find_customer(row.account_id) if row.is_customer_old else None
+    made = found or await stripe.create_customer(row.account_id, email)
     # Whoever was recorded first counts.
     (customer_id,) = await db.call(
         request.app[POOL],

@@ -1,28 +1,23 @@
-"""What we ask of Stripe. Its objects end here: out go ids, texts and small records; its errors leave as refusals."""
+"""What we ask of Stripe. Its objects end here: out go ids, texts and small records."""
 
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import stripe
-import structlog
 
-from gateway.errors import BILLING_ERROR, BILLING_UNAVAILABLE, Kind, Refusal
+from gateway.billing.asking import ask, once
 from gateway.settings import Settings
-
-T = TypeVar("T")
 
 # Repeated by the SDK with one idempotency key: failed connections, 409 and 5xx.
 MAX_RETRIES = 2
-PAUSE_SECONDS = 5
+PAGE = 100
 LONGEST_CONNECT_SECONDS = 5.0
 # The SDK's habit of reporting how long its requests took, under an id that it keeps in the home directory.
 stripe.enable_telemetry = False
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -59,19 +54,6 @@ class Line:
         return {"price_data": price, "quantity": 1}
 
 
-class StripeRefusal(Refusal):
-    """Stripe could not be asked (503, worth another try) or said no (502, final). `code` is Stripe's own, if any."""
-
-    def __init__(self, kind: Kind, code: str | None = None) -> None:
-        super().__init__(kind, details={} if kind is BILLING_ERROR else {"retryAfter": PAUSE_SECONDS})
-        self.code = code
-
-    @property
-    def is_final(self) -> bool:
-        """Whether asking the same again would be answered the same."""
-        return self.kind is BILLING_ERROR
-
-
 class Stripe:
     """Stripe's API for one worker. Every method raises StripeRefusal."""
 
@@ -94,28 +76,34 @@ class Stripe:
                 )
             )
 
-    async def find_or_create_customer(self, account_id: str, email: str | None, *, is_old: bool) -> str:
-        """The id of an account's customer. is_old: it may exist although Stripe has forgotten our key."""
-        if is_old:
-            query = f"metadata['account_id']:'{account_id}'"
-            found = await ask("search customers", self.v1.customers.search_async({"query": query}))
-            if found.data:
-                return min(found.data, key=lambda customer: (customer.created, customer.id)).id
+    async def find_customer(self, account_id: str) -> str | None:
+        """The customer made for an account long ago, if there is one."""
+        query = f"metadata['account_id']:'{account_id}'"
+        found = await ask("search customers", self.v1.customers.search_async({"query": query}))
+        return _oldest_of(found.data, account_id)
+
+    async def create_customer(self, account_id: str, email: str | None) -> str:
+        """The one customer of an account, however often it is asked for within a day."""
         parameters: Any = {"metadata": {"account_id": account_id}} | ({"email": email} if email else {})
-        key = f"customer-{account_id}"
-        return (await ask("create customer", self.v1.customers.create_async(parameters, {"idempotency_key": key}))).id
+
+        async def make(key: str) -> str:
+            options: Any = {"idempotency_key": key}
+            return (await ask("create customer", self.v1.customers.create_async(parameters, options))).id
+
+        async def find() -> str | None:
+            if email is None:
+                return await self.find_customer(account_id)
+            # Unlike a search, a list knows what was made a moment ago.
+            found = await ask("list customers", self.v1.customers.list_async({"email": email, "limit": PAGE}))
+            return _oldest_of(found.data, account_id)
+
+        return await once(f"customer-{account_id}", make, find)
 
     async def find_payment_intent(self, purchase_id: str) -> PaymentIntent | None:
-        """The PaymentIntent made for a purchase long ago, if it came into being and still counts."""
+        """The PaymentIntent made for a purchase long ago, if there is one that still counts."""
         query = f"metadata['purchase_id']:'{purchase_id}'"
         found = await ask("search payments", self.v1.payment_intents.search_async({"query": query}))
-        # A Checkout page makes one of its own for the same purchase; that one is paid on its page only.
-        alive = [
-            intent
-            for intent in found.data
-            if intent.status != "canceled" and "checkout_id" not in intent.metadata.to_dict()
-        ]
-        return _payment_intent(alive[0]) if alive else None
+        return _payment_of(found.data, purchase_id)
 
     async def retrieve_payment_intent(self, payment_intent_id: str) -> PaymentIntent:
         return _payment_intent(await ask("retrieve payment", self.v1.payment_intents.retrieve_async(payment_intent_id)))
@@ -139,8 +127,19 @@ class Stripe:
             "description": description,
             "metadata": dict(metadata),
         }
-        options: Any = {"idempotency_key": f"purchase-{purchase_id}"}
-        return _payment_intent(await ask("create payment", self.v1.payment_intents.create_async(parameters, options)))
+
+        async def make(key: str) -> PaymentIntent:
+            options: Any = {"idempotency_key": key}
+            return _payment_intent(
+                await ask("create payment", self.v1.payment_intents.create_async(parameters, options))
+            )
+
+        async def find() -> PaymentIntent | None:
+            theirs: Any = {"customer": customer_id, "limit": PAGE}
+            found = await ask("list payments", self.v1.payment_intents.list_async(theirs))
+            return _payment_of(found.data, purchase_id)
+
+        return await once(f"purchase-{purchase_id}", make, find)
 
     async def create_checkout(
         self,
@@ -166,13 +165,17 @@ class Stripe:
             "metadata": dict(metadata),
             "subscription_data" if is_subscription else "payment_intent_data": marks,
         }
-        options: Any = {"idempotency_key": f"checkout-{checkout_id}"}
-        session = await ask("create checkout", self.v1.checkout.sessions.create_async(parameters, options))
-        return _checkout_session(session)
+
+        async def make(key: str) -> CheckoutSession:
+            options: Any = {"idempotency_key": key}
+            made = await ask("create checkout", self.v1.checkout.sessions.create_async(parameters, options))
+            return _checkout_session(made)
+
+        return await once(f"checkout-{checkout_id}", make, lambda: self.find_checkout(checkout_id, customer_id))
 
     async def find_checkout(self, checkout_id: str, customer_id: str) -> CheckoutSession | None:
         """The open page made for a checkout long ago, if there is one."""
-        parameters: Any = {"customer": customer_id, "status": "open", "limit": 100}
+        parameters: Any = {"customer": customer_id, "status": "open", "limit": PAGE}
         found = await ask("list checkouts", self.v1.checkout.sessions.list_async(parameters))
         ours = (session for session in found.data if session.client_reference_id == checkout_id and session.url)
         return next(map(_checkout_session, ours), None)
@@ -189,32 +192,22 @@ class Stripe:
         return changed.cancel_at_period_end
 
 
-async def ask(what: str, answer: Awaitable[T]) -> T:
-    """Stripe's answer. `what` names the call in the log. Raises StripeRefusal."""
-    try:
-        return await answer
-    except stripe.StripeError as error:
-        kind = BILLING_UNAVAILABLE if _is_passing(error) else BILLING_ERROR
-        # Stripe's own words may quote what people typed.
-        log.warning(
-            "stripe refused",
-            asked=what,
-            reason=type(error).__name__,
-            status=error.http_status,
-            code=error.code,
-            stripe_request_id=error.request_id,
-        )
-        raise StripeRefusal(kind, error.code) from None
-    except (aiohttp.ClientError, TimeoutError) as error:
-        # The SDK lets through what breaks while it reads an answer.
-        log.warning("stripe refused", asked=what, reason=type(error).__name__)
-        raise StripeRefusal(BILLING_UNAVAILABLE) from None
+def _oldest_of(customers: list[stripe.Customer], account_id: str) -> str | None:
+    ours = [each for each in customers if _marks(each.metadata).get("account_id") == account_id]
+    return min(ours, key=lambda customer: (customer.created, customer.id)).id if ours else None
 
 
-def _is_passing(error: stripe.StripeError) -> bool:
-    """No answer, an unreadable one, 429, 5xx, or 409: the same key is still being worked on."""
-    status = error.http_status
-    return status is None or not 400 <= status < 500 or status in {409, 429}
+def _payment_of(intents: list[stripe.PaymentIntent], purchase_id: str) -> PaymentIntent | None:
+    for intent in intents:
+        marks = _marks(intent.metadata)
+        # A Checkout page makes a payment of its own for the same purchase, to be paid on that page only.
+        if marks.get("purchase_id") == purchase_id and "checkout_id" not in marks and intent.status != "canceled":
+            return _payment_intent(intent)
+    return None
+
+
+def _marks(metadata: Any) -> dict[str, str]:
+    return metadata.to_dict() if metadata else {}
 
 
 def _payment_intent(intent: stripe.PaymentIntent) -> PaymentIntent:
