@@ -7,8 +7,8 @@ as $$
   with checked as (
     select p.*,
       coalesce((select sum(r.credits) from playground.revocations r where r.account_id = p.account_id and r.payment_intent_id = p.payment_intent_id), 0) as revoked,
-      coalesce((select sum(g.wanted) from playground.gift_parts g where g.account_id = p.account_id and g.payment_intent_id = p.payment_intent_id and not g.is_used_up), 0)
-      + coalesce((select sum(g.taken) from playground.gift_parts g where g.account_id = p.account_id and g.payment_intent_id = p.payment_intent_id and g.is_used_up), 0) as of_gifts
+      -- What is wanted of gifts is counted on until the receiver's side has said that it is not there.
+      coalesce((select sum(g.wanted) from playground.gift_parts g where g.account_id = p.account_id and g.payment_intent_id = p.payment_intent_id), 0) as of_gifts
     from playground.payments p
     join playground.accounts a using (account_id)
     where p_since is null or a.last_instant >= p_since
