@@ -31,8 +31,8 @@ class GiftSteps:
             while self._is_wanted:
                 self._is_wanted = False
                 (done,) = await db.call(pool, "process_gift_steps", limit=BATCH)
-                # A full batch: there may be more.
-                self._is_wanted = self._is_wanted or done >= BATCH
+                # One account a call: there may be more.
+                self._is_wanted = self._is_wanted or done > 0
         except Refusal as refusal:
             # The job does them within its minute.
             log.warning("gift steps put off", error=refusal.kind.error)
