@@ -33,7 +33,7 @@ begin
   end if;
   foreach v_item in array string_to_array(coalesce(p_signature, ''), ',') loop
     if v_item like 't=%' then
-      if v_time is not null or v_item !~ '^t=\d{1,12}$' then
+      if v_time is not null or v_item !~ '^t=[0-9]{1,12}$' then
         return null;
       end if;
       v_time := substr(v_item, 3);
