@@ -11,7 +11,7 @@ from typing import Any, cast
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from scripts.setup.programs import free_port
-from tests.py.endtoend.waiting import PATIENCE_SECONDS, until
+from tests.py.endtoend.waiting import until
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,14 @@ class Taken:
 
 
 class Hold:
-    """Whoever comes to this point next waits there."""
+    """Whoever comes to this point waits there until it is resumed."""
 
     def __init__(self) -> None:
-        self.arrived = asyncio.Event()
         self.resumed = asyncio.Event()
+        self.waiting = 0
 
-    async def reached(self) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await self.arrived.wait()
+    async def reached(self, times: int = 1) -> None:
+        await until(lambda: self.waiting >= times, f"{times} at this point")
 
     def resume(self) -> None:
         self.resumed.set()
@@ -86,15 +85,14 @@ class PostOffice:
         self._answers[command].extend(replies)
 
     def hold(self, command: str) -> Hold:
-        """The next of these commands waits to be carried out: DATA before a word of it is sent, CONTENT with all."""
+        """These commands wait to be carried out: DATA before a word of it is sent, CONTENT with all of it."""
         hold = self._holds[command] = Hold()
         return hold
 
     async def comes_to(self, command: str) -> str | None:
         """What to answer instead of carrying the command out."""
-        hold = self._holds.pop(command, None)
-        if hold is not None:
-            hold.arrived.set()
+        if (hold := self._holds.get(command)) is not None:
+            hold.waiting += 1
             await hold.resumed.wait()
         replies = self._answers[command]
         return replies.popleft() if replies else None

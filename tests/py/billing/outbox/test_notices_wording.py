@@ -6,7 +6,7 @@ import pytest
 
 from gateway.billing import wording
 from gateway.billing.notices import KINDS, UnknownNotice, word
-from tests.py.billing.notices import DETAILS, body
+from tests.py.billing.outbox.notices import DETAILS, body
 
 SITE = "https://scrip.example"
 

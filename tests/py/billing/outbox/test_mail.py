@@ -7,7 +7,7 @@ import pytest
 
 from gateway.billing.loops import NotDone
 from gateway.billing.mail import Letter, Mailer, MailServer, domain_of
-from tests.py.billing.post_office import PostOffice
+from tests.py.billing.outbox.post_office import PostOffice
 
 NOW = datetime(2031, 3, 3, 10, tzinfo=UTC)
 
