@@ -6,6 +6,7 @@ invoice's line to `pricing`; the links between invoice, payment intent and charg
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 __all__ = ["has_invoice_payments", "render"]
@@ -30,6 +31,9 @@ def render(obj: Any, version: str) -> Any:
         return [render(element, version) for element in obj]
     if not isinstance(obj, dict):
         return obj
+    if obj.get("object") == "event":
+        # Events keep for ever the shape in which they happened.
+        return {name: deepcopy(value) for name, value in obj.items() if not name.startswith("_")}
     shown = {name: render(value, version) for name, value in obj.items() if not name.startswith("_")}
     if is_old(version) and (reshape := OLD_SHAPES.get(obj.get("object", ""))) is not None:
         reshape(obj, shown)

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import stripe
 
-from tests.py.billing.simulated import SECRET, Hook, SimulatedStripe
+from tests.py.billing.simulator.simulated import SECRET, Hook, SimulatedStripe
 
 PAID = ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded"]
 

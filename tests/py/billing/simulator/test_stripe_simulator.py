@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.py.billing.simulated import SimulatedStripe
+from tests.py.billing.simulator.simulated import SimulatedStripe
 
 DECLINES = [
     ("4000000000000002", "card_declined", "generic_decline"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.py.billing.simulated import SimulatedStripe
+from tests.py.billing.simulator.simulated import SimulatedStripe
 
 INTENT = {"amount": 500, "currency": "usd"}
 
