@@ -82,6 +82,8 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/gifts.sql
 \ir engine/gift_revocations.sql
 \ir engine/gift_steps.sql
+\ir engine/promo_codes.sql
+\ir engine/verification_of_gifts.sql
 \ir engine/plans.sql
 \ir engine/stripe_objects.sql
 \ir engine/stripe_signatures.sql
@@ -130,6 +132,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir api/record_logout.sql
 \ir api/record_purchase.sql
 \ir api/record_stripe_event.sql
+\ir api/redeem_code.sql
 \ir api/refresh_login.sql
 \ir api/register_user.sql
 \ir api/release_run.sql
@@ -158,7 +161,9 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir admin/balance_at.sql
 \ir admin/create_operator.sql
 \ir admin/create_organization.sql
+\ir admin/create_promo_code.sql
 \ir admin/end_plan.sql
+\ir admin/end_promo_code.sql
 \ir admin/find_user.sql
 \ir admin/grant_credits.sql
 \ir admin/reconcile_stripe_object.sql
