@@ -14,6 +14,7 @@ drop domain playground.purchase_status;
 drop table playground.stripe_prices;
 drop table playground.customers;
 drop table playground.stripe_ids;
+drop domain playground.cents;
 alter table playground.periods drop column paid_at, drop column invoice_id;
 drop index playground.subscriptions_stripe_id_is_used_once;
 drop index playground.subscriptions_one_live_per_account;

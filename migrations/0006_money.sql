@@ -33,6 +33,10 @@ comment on column playground.platform_settings.gift_patience is 'How long a gift
 comment on column playground.platform_settings.code_attempts is 'Wrong promo codes a person, and an address, may try within code_attempt_window.';
 comment on column playground.platform_settings.expiry_notice is 'How long before credits expire their owner is told.';
 
+create domain playground.cents as bigint
+  constraint cents_are_not_negative check (value >= 0);
+comment on domain playground.cents is 'An amount of money in the smallest unit of its currency. A domain, not a table check: evaluated only where the column is written.';
+
 -- Hot rows grow columns that have no index.
 alter table playground.accounts add column is_owing boolean not null default false;
 comment on column playground.accounts.is_owing is 'A refund or dispute is still owed credits or cost budget by this account: what comes back or is bought next pays it first.';
@@ -89,15 +93,14 @@ create table playground.stripe_prices (
   stripe_price_id text not null,
   plan_price text,
   pack text,
-  amount_cents bigint not null,
+  amount_cents playground.cents not null,
   currency text not null,
   is_current boolean not null,
   set_at timestamptz not null,
   constraint stripe_prices_pkey primary key (stripe_price_id),
   constraint stripe_prices_of_plans foreign key (plan_price) references playground.plan_prices,
   constraint stripe_prices_of_packs foreign key (pack) references playground.packs,
-  constraint stripe_prices_are_of_a_plan_or_a_pack check (num_nonnulls(plan_price, pack) = 1),
-  constraint stripe_prices_amount_is_not_negative check (amount_cents >= 0)
+  constraint stripe_prices_are_of_a_plan_or_a_pack check (num_nonnulls(plan_price, pack) = 1)
 );
 create unique index stripe_prices_one_current_per_plan on playground.stripe_prices (plan_price) where is_current;
 create unique index stripe_prices_one_current_per_pack on playground.stripe_prices (pack) where is_current;
@@ -113,11 +116,12 @@ create table playground.purchases (
   pack text not null,
   pack_name text not null,
   credits playground.credits not null,
-  price_cents bigint not null,
+  price_cents playground.cents not null,
   currency text not null,
   cost_share numeric(5, 4) not null,
   status playground.purchase_status not null,
   idempotency_key text,
+  checkout_id uuid,
   payment_intent_id text,
   failed_at timestamptz,
   failure_code text,
@@ -128,16 +132,14 @@ create table playground.purchases (
   constraint purchases_pkey primary key (account_id, purchase_id),
   constraint purchases_belong_to_an_account foreign key (account_id) references playground.accounts,
   constraint purchases_are_of_a_pack foreign key (pack) references playground.packs,
-  constraint purchases_line_is_of_the_account foreign key (account_id, number) references playground.transactions,
-  constraint purchases_price_is_positive check (price_cents > 0 and credits > 0),
-  constraint purchases_succeed_with_a_payment_and_a_line check ((status = 'succeeded') = (succeeded_at is not null) and (status = 'succeeded') = (number is not null) and (status <> 'succeeded' or payment_intent_id is not null)),
-  constraint purchases_failures_say_when check ((status = 'failed') <= (failed_at is not null))
+  constraint purchases_succeed_with_a_payment_and_a_line check (num_nulls(succeeded_at, number, payment_intent_id) = 0 or status <> 'succeeded')
 );
 create index purchases_by_time on playground.purchases (account_id, requested_at);
 comment on table playground.purchases is 'Packs people set out to buy: written before Stripe hears of it. started: Stripe was not heard yet; pending: waits to be paid. Credits and price are those of that moment.';
 comment on column playground.purchases.credits is 'Credits the pack brings.';
 comment on column playground.purchases.price_cents is 'Price in cents of currency.';
 comment on column playground.purchases.cost_share is 'US dollars of API cost budget per US dollar paid.';
+comment on column playground.purchases.checkout_id is 'The page of Stripe on which it can be paid, when there is one.';
 comment on column playground.purchases.number is 'The transaction that brought the credits.';
 
 create table playground.checkouts (
@@ -171,15 +173,15 @@ create table playground.payments (
   purchase_id uuid,
   invoice_id text,
   currency text not null,
-  paid_cents bigint,
+  paid_cents playground.cents,
   paid_at timestamptz,
   charge_id text,
   receipt_url text,
-  reported_refunded_cents bigint not null default 0,
+  reported_refunded_cents playground.cents not null default 0,
   reported_at timestamptz,
-  refunded_cents bigint not null default 0,
-  disputed_cents bigint not null default 0,
-  lost_cents bigint not null default 0,
+  refunded_cents playground.cents not null default 0,
+  disputed_cents playground.cents not null default 0,
+  lost_cents playground.cents not null default 0,
   credits playground.credits not null default 0,
   owed playground.credits not null default 0,
   taken playground.credits not null default 0,
@@ -192,10 +194,6 @@ create table playground.payments (
   constraint payments_pkey primary key (account_id, payment_intent_id),
   constraint payments_belong_to_an_account foreign key (account_id) references playground.accounts,
   constraint payments_of_a_purchase foreign key (account_id, purchase_id) references playground.purchases,
-  constraint payments_pay_for_one_thing check (num_nonnulls(purchase_id, invoice_id) = 1),
-  constraint payments_paid_ones_say_when check ((paid_cents is null) = (paid_at is null)),
-  constraint payments_amounts_are_not_negative check (paid_cents >= 0 and reported_refunded_cents >= 0 and refunded_cents >= 0 and disputed_cents >= 0 and lost_cents >= 0),
-  constraint payments_refund_is_covered check (refunded_cents <= coalesce(paid_cents, 0)),
   constraint payments_revoke_at_most_what_was_bought check (owed + suspended <= credits and taken <= owed),
   constraint payments_budget_is_what_was_granted check (budget_usd <= budget_granted_usd)
 );
@@ -221,14 +219,13 @@ create table playground.refunds (
   account_id uuid not null,
   refund_id text not null,
   payment_intent_id text not null,
-  amount_cents bigint not null,
+  amount_cents playground.cents not null,
   status text not null,
   created_at timestamptz not null,
   changed_at timestamptz not null,
   event_id text not null,
   constraint refunds_pkey primary key (account_id, refund_id),
-  constraint refunds_are_of_a_payment foreign key (account_id, payment_intent_id) references playground.payments,
-  constraint refunds_amount_is_not_negative check (amount_cents >= 0)
+  constraint refunds_are_of_a_payment foreign key (account_id, payment_intent_id) references playground.payments
 );
 create index refunds_by_payment on playground.refunds (account_id, payment_intent_id);
 comment on table playground.refunds is 'Refunds as the newest event says. changed_at: when Stripe made that event.';
@@ -238,13 +235,12 @@ create table playground.disputes (
   account_id uuid not null,
   dispute_id text not null,
   payment_intent_id text not null,
-  amount_cents bigint not null,
+  amount_cents playground.cents not null,
   status text not null,
   changed_at timestamptz not null,
   event_id text not null,
   constraint disputes_pkey primary key (account_id, dispute_id),
-  constraint disputes_are_of_a_payment foreign key (account_id, payment_intent_id) references playground.payments,
-  constraint disputes_amount_is_not_negative check (amount_cents >= 0)
+  constraint disputes_are_of_a_payment foreign key (account_id, payment_intent_id) references playground.payments
 );
 create index disputes_by_payment on playground.disputes (account_id, payment_intent_id);
 comment on table playground.disputes is 'Disputes as the newest event says. changed_at: when Stripe made that event.';
@@ -266,14 +262,13 @@ create table playground.invoices (
   account_id uuid not null,
   invoice_id text not null,
   subscription_id uuid not null,
-  paid_cents bigint not null,
+  paid_cents playground.cents not null,
   currency text not null,
   period_start timestamptz not null,
   period_end timestamptz not null,
   paid_at timestamptz not null,
   constraint invoices_pkey primary key (account_id, invoice_id),
-  constraint invoices_are_of_a_subscription foreign key (account_id, subscription_id) references playground.subscriptions,
-  constraint invoices_paid_is_not_negative check (paid_cents >= 0)
+  constraint invoices_are_of_a_subscription foreign key (account_id, subscription_id) references playground.subscriptions
 );
 comment on table playground.invoices is 'Paid invoices of plan periods.';
 comment on column playground.invoices.paid_cents is 'Paid, in cents of currency.';

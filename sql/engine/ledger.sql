@@ -14,6 +14,7 @@ create or replace function engine.post_transaction(
   p_session_id uuid default null,
   p_purchase_id uuid default null,
   p_metadata jsonb default null,
+  p_budget_usd numeric default 0,
   out number bigint,
   out balance_after bigint,
   out has_expired_rest boolean
@@ -33,7 +34,8 @@ begin
   set last_number = last_number + 1,
     last_balance = last_balance + v_amount,
     last_instant = p_instant,
-    last_effective_at = greatest(last_effective_at, p_effective_at)
+    last_effective_at = greatest(last_effective_at, p_effective_at),
+    cost_budget_usd = cost_budget_usd + p_budget_usd
   where account_id = p_account_id
   returning last_number, last_balance, last_effective_at into strict post_transaction.number, post_transaction.balance_after, v_effective_at;
 
@@ -59,8 +61,8 @@ begin
     returning has_expired_rest or (expired_at is not null and remaining > held) into strict has_expired_rest;
   end loop;
 end $$;
-comment on function engine.post_transaction(uuid, timestamptz, timestamptz, text, text, bigint[], bigint[], bigint[], uuid, uuid, uuid, uuid, jsonb) is
-  'Posts one line of the credit history with its parts: p_amounts credits are added to p_grant_ids, p_returned held credits are given back. effective_at is never earlier than that of the line before. The account is locked by the caller.';
+comment on function engine.post_transaction(uuid, timestamptz, timestamptz, text, text, bigint[], bigint[], bigint[], uuid, uuid, uuid, uuid, jsonb, numeric) is
+  'Posts one line of the credit history with its parts: p_amounts credits are added to p_grant_ids, p_returned held credits are given back, p_budget_usd (US dollars) to the bought cost budget. effective_at is never earlier than that of the line before. The account is locked by the caller.';
 
 create or replace function engine.add_grant(
   p_account_id uuid,
@@ -76,7 +78,8 @@ create or replace function engine.add_grant(
   p_metadata jsonb default null,
   p_subscription_id uuid default null,
   p_purchase_id uuid default null,
-  p_from_grant_id bigint default null
+  p_from_grant_id bigint default null,
+  p_budget_usd numeric default 0
 ) returns bigint
 language plpgsql volatile
 as $$
@@ -98,9 +101,9 @@ begin
     p_account_id, p_instant, p_effective_at, p_type, p_description,
     case when p_from_grant_id is null then array[v_grant_id] else array[p_from_grant_id, v_grant_id] end,
     case when p_from_grant_id is null then array[p_credits] else array[-p_credits, p_credits] end,
-    p_user_id => p_user_id, p_metadata => p_metadata, p_purchase_id => p_purchase_id)).number;
+    p_user_id => p_user_id, p_metadata => p_metadata, p_purchase_id => p_purchase_id, p_budget_usd => p_budget_usd)).number;
 end $$;
-comment on function engine.add_grant(uuid, timestamptz, timestamptz, text, text, bigint, text, text, timestamptz, uuid, jsonb, uuid, uuid, bigint) is
+comment on function engine.add_grant(uuid, timestamptz, timestamptz, text, text, bigint, text, text, timestamptz, uuid, jsonb, uuid, uuid, bigint, numeric) is
   'Makes a grant of p_credits and posts it; with p_from_grant_id the credits move from that grant (rollover). Returns the transaction''s number. The account is locked by the caller.';
 
 create or replace function engine.expire_grant(p_account_id uuid, p_grant_id bigint, p_instant timestamptz, p_effective_at timestamptz)

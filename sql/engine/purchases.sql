@@ -4,14 +4,16 @@ create or replace function engine.payer_problem(p_account_id uuid, p_customer_id
 returns text
 language plpgsql stable
 as $$
+declare
+  v_payer record;
 begin
-  if not exists (select from playground.customers where account_id = p_account_id and customer_id = p_customer_id) then
-    return 'unknown_customer';
-  end if;
-  if exists (select from playground.users where user_id = p_account_id and deleted_at is not null) then
-    return 'deleted_user';
-  end if;
-  return null;
+  select c.customer_id, u.deleted_at into v_payer
+  from playground.customers c
+  left join playground.users u on u.user_id = c.account_id
+  where c.account_id = p_account_id;
+  return case
+    when v_payer.customer_id is distinct from p_customer_id then 'unknown_customer'
+    when v_payer.deleted_at is not null then 'deleted_user' end;
 end $$;
 comment on function engine.payer_problem(uuid, text) is 'Why an event about this payer cannot be used: the customer is another''s, or the person is deleted; null when it can.';
 
@@ -32,12 +34,11 @@ declare
   v_instant constant timestamptz := p_account.last_instant;
   v_number bigint;
   v_budget_usd numeric := case when p_purchase.currency = 'usd' then trunc(p_paid_cents * p_purchase.cost_share / 100, 12) else 0 end;
-  v_checkout record;
 begin
   v_number := engine.add_grant(
     p_account.account_id, v_instant, least(p_paid_at, v_instant), 'purchased', 'purchase', p_purchase.credits, 'purchase',
     p_purchase.pack_name || ' pack: ' || p_purchase.credits || ' credits', p_user_id => p_purchase.user_id,
-    p_metadata => engine.purchase_metadata(p_purchase), p_purchase_id => p_purchase.purchase_id);
+    p_metadata => engine.purchase_metadata(p_purchase), p_purchase_id => p_purchase.purchase_id, p_budget_usd => v_budget_usd);
   update playground.purchases
   set status = 'succeeded', payment_intent_id = p_payment_intent_id, number = v_number, succeeded_at = p_paid_at
   where account_id = p_account.account_id and purchase_id = p_purchase.purchase_id;
@@ -45,19 +46,14 @@ begin
   set paid_cents = p_paid_cents, paid_at = p_paid_at, charge_id = coalesce(p_charge_id, charge_id), credits = p_purchase.credits,
     budget_granted_usd = v_budget_usd, budget_usd = v_budget_usd
   where account_id = p_account.account_id and payment_intent_id = p_payment_intent_id;
-  update playground.accounts set cost_budget_usd = cost_budget_usd + v_budget_usd where account_id = p_account.account_id;
 
   -- A purchase can be paid on Stripe's page or by the front end's own form: the other way is closed.
   if p_purchase.payment_intent_id <> p_payment_intent_id then
     perform engine.ask_stripe(p_account.account_id, 'cancel_payment_intent', p_purchase.payment_intent_id, v_instant);
-  else
-    for v_checkout in
-      select checkout_session_id
-      from playground.checkouts
-      where account_id = p_account.account_id and purchase_id = p_purchase.purchase_id and status = 'open'
-    loop
-      perform engine.ask_stripe(p_account.account_id, 'expire_checkout_session', v_checkout.checkout_session_id, v_instant);
-    end loop;
+  elsif p_purchase.checkout_id is not null then
+    perform engine.ask_stripe(p_account.account_id, 'expire_checkout_session', checkout_session_id, v_instant)
+    from playground.checkouts
+    where account_id = p_account.account_id and purchase_id = p_purchase.purchase_id and status = 'open';
   end if;
   perform engine.write_notice(
     p_purchase.user_id, 'purchase', p_purchase.purchase_id::text,
@@ -82,6 +78,8 @@ declare
   v_kind text;
   v_account playground.accounts;
   v_purchase playground.purchases;
+  v_payment record;
+  v_is_new boolean;
 begin
   state := 'parked';
   select i.kind, i.account_id into v_kind, apply_payment_intent.account_id from playground.stripe_ids i where i.stripe_id = v_id;
@@ -104,12 +102,20 @@ begin
   end if;
 
   v_account := engine.touch_account(apply_payment_intent.account_id);
-  select p.purchase_id into v_purchase_id
+  select p.purchase_id,
+    p.reported_at is not null
+    or exists (select from playground.refunds r where r.account_id = v_account.account_id and r.payment_intent_id = v_id)
+    or exists (select from playground.disputes d where d.account_id = v_account.account_id and d.payment_intent_id = v_id) as has_news
+  into v_payment
   from playground.payments p
   where p.account_id = v_account.account_id and p.payment_intent_id = v_id;
-  if not found then
+  v_is_new := not found;
+  if v_is_new then
     v_purchase_id := engine.stripe_uuid(p_object #>> '{metadata,purchase_id}');
-  elsif v_purchase_id is null then
+  else
+    v_purchase_id := v_payment.purchase_id;
+  end if;
+  if v_purchase_id is null then
     state := 'handled';
     reason := 'pays_an_invoice';
     return;
@@ -132,7 +138,9 @@ begin
       failure_message = left(p_object #>> '{last_payment_error,message}', 300)
     where p.account_id = v_account.account_id and p.purchase_id = v_purchase_id and p.status <> 'succeeded'
       and (p.failed_at is null or p.failed_at <= p_created_at);
-    perform engine.open_payment(v_account.account_id, v_id, v_purchase_id);
+    if v_is_new then
+      perform engine.open_payment(v_account.account_id, v_id, v_purchase_id);
+    end if;
     state := 'handled';
     return;
   end if;
@@ -157,12 +165,18 @@ begin
     end if;
     return;
   end if;
-  perform engine.open_payment(v_account.account_id, v_id, v_purchase_id);
+  if v_is_new then
+    perform engine.open_payment(v_account.account_id, v_id, v_purchase_id);
+  end if;
   perform engine.credit_purchase(
     v_account, v_purchase, v_id, engine.stripe_id(p_object -> 'latest_charge'), v_purchase.price_cents, p_created_at);
-  perform engine.settle_payment(v_account.account_id, v_id, v_account.last_instant);
-  perform engine.settle_debts(v_account.account_id, v_account.last_instant);
-  -- Whatever came before us and waits for this payment.
+  -- News of this payment that came before it; and what is owed for others, which new credits pay first.
+  if v_payment.has_news then
+    perform engine.settle_payment(v_account.account_id, v_id, v_account.last_instant);
+  end if;
+  if v_account.is_owing then
+    perform engine.settle_debts(v_account.account_id, v_account.last_instant);
+  end if;
   perform engine.retry_waiting(v_id);
 end $$;
 comment on function engine.apply_payment_intent(text, text, timestamptz, jsonb) is

@@ -41,14 +41,16 @@ begin
       v_signatures := v_signatures || decode(substr(v_item, 4), 'hex');
     end if;
   end loop;
-  if v_time is null or cardinality(v_signatures) not between 1 and 16
-    or abs(extract(epoch from p_instant) - v_time::numeric) > (select extract(epoch from signature_tolerance) from playground.platform_settings)
-  then
+  if v_time is null or cardinality(v_signatures) not between 1 and 16 then
     return null;
   end if;
 
   for v_secret in
-    select secret, is_live_mode from playground.webhook_secrets where expires_at is null or expires_at > p_instant
+    select s.secret, s.is_live_mode
+    from playground.webhook_secrets s
+    cross join playground.platform_settings w
+    where (s.expires_at is null or s.expires_at > p_instant)
+      and abs(extract(epoch from p_instant) - v_time::numeric) <= extract(epoch from w.signature_tolerance)
   loop
     v_digest := ext.hmac(convert_to(v_time || '.', 'UTF8') || p_payload, convert_to(v_secret.secret, 'UTF8'), 'sha256');
     for v_i in 1 .. cardinality(v_signatures) loop

@@ -41,7 +41,7 @@ select bag_eq(
 );
 select is_empty(
   $$ select name from money_column
-     where atttypid not in ('bigint'::regtype, 'playground.credits'::regtype, 'playground.usd'::regtype, 'numeric'::regtype) $$,
+     where atttypid not in ('bigint'::regtype, 'playground.credits'::regtype, 'playground.usd'::regtype, 'playground.cents'::regtype, 'numeric'::regtype) $$,
   'credits and cents are bigint, dollars exact numerics'
 );
 select is_empty(
