@@ -37,6 +37,20 @@ PLACES = {
         limit 1)""",
 }
 
+# A gift to oneself of the signup grant, which no door makes.
+GIFT = """
+        insert into playground.gifts (
+          account_id, gift_id, user_id, to_account_id, to_email_hash, credits, state, sent_at, ended_at)
+        values (
+          :account, '00000000-0000-4000-8000-000000000000', :account, :account, '', 5, '{state}', engine.now(),
+          case when '{state}' = 'arrived' then engine.now() end);
+        insert into playground.gift_parts (
+          account_id, gift_id, position, payment_intent_id, purchase_id, grant_id, credits, to_grant_id, wanted, taken)
+        select
+          account_id, '00000000-0000-4000-8000-000000000000', 1, 'pi_none', gen_random_uuid(), grant_id, 5, grant_id,
+          {wanted}, {taken}
+        from playground.grants where :signup"""
+
 CORRUPTIONS = [
     Corruption(
         "grant_remaining_is_its_parts",
@@ -247,6 +261,76 @@ CORRUPTIONS = [
         "window_is_its_runs",
         "a month that is gone",
         "delete from playground.cost_windows where user_id = :account and kind = 'month'",
+    ),
+    Corruption(
+        "gift_is_its_parts",
+        "a gift of nothing",
+        """
+        insert into playground.gifts (account_id, gift_id, user_id, to_email_hash, credits, state, sent_at)
+        values (:account, gen_random_uuid(), :account, '', 5, 'waiting', engine.now())""",
+    ),
+    Corruption(
+        "gift_has_its_lines",
+        "a line of no gift",
+        "update playground.transactions set type = 'gift' where account_id = :account and number = 2",
+    ),
+    Corruption(
+        "gift_has_its_lines",
+        "a gift that left without a line",
+        """
+        insert into playground.gifts (account_id, gift_id, user_id, to_email_hash, credits, state, sent_at)
+        values (:account, gen_random_uuid(), :account, '', 5, 'waiting', engine.now())""",
+    ),
+    Corruption(
+        "gift_grant_is_its_part",
+        "a grant of no gift",
+        "update playground.grants set source = 'gift', gift_id = gen_random_uuid() where :signup",
+    ),
+    Corruption("gift_grant_is_its_part", "a gift that made no grant", GIFT.format(state="arrived", wanted=0, taken=0)),
+    Corruption(
+        "gift_taken_is_its_lines",
+        "credits taken back of a gift without a line",
+        GIFT.format(state="arrived", wanted=3, taken=3),
+    ),
+    Corruption(
+        "gift_part_is_asked_for",
+        "credits asked back that nobody will take",
+        GIFT.format(state="arrived", wanted=3, taken=0),
+    ),
+    Corruption(
+        "gift_part_is_asked_for",
+        "a gift on its way that gave less than asked",
+        GIFT.format(state="sent", wanted=3, taken=0),
+    ),
+    Corruption(
+        "promo_grant_is_a_redemption",
+        "credits of a code that nobody redeemed",
+        "update playground.grants set source = 'promo' where :signup",
+    ),
+    Corruption(
+        "redemption_has_its_line",
+        "a redemption that brought nothing",
+        """
+        insert into playground.promo_codes (code_key, code, credits, max_redemptions, redemptions, created_at)
+        values ('WELCOME', 'WELCOME', 5, 1, 1, engine.now());
+        insert into playground.promo_redemptions (code_key, person_hash, account_id, user_id, number, redeemed_at)
+        values ('WELCOME', '', :account, :account, 1, engine.now())""",
+    ),
+    Corruption(
+        "code_counts_its_redemptions",
+        "a redemption by nobody",
+        """
+        insert into playground.promo_codes (code_key, code, credits, max_redemptions, redemptions, created_at)
+        values ('WELCOME', 'WELCOME', 5, 1, 1, engine.now())""",
+        is_told_since=False,
+    ),
+    Corruption(
+        "gifts_are_conserved",
+        "credits under way that nobody sent",
+        """
+        insert into playground.gifts (account_id, gift_id, user_id, to_email_hash, credits, state, sent_at)
+        values (:account, gen_random_uuid(), :account, '', 5, 'waiting', engine.now())""",
+        is_told_since=False,
     ),
     Corruption(
         "credits_are_conserved",
