@@ -7,25 +7,32 @@ create or replace function engine.find_payment(
 language plpgsql volatile
 as $$
 #variable_conflict use_column
+declare
+  v_account_id uuid;
 begin
   select i.kind, i.account_id into find_payment.kind, find_payment.account_id
   from playground.stripe_ids i
   where i.stripe_id = p_payment_intent_id;
   if not found and p_invoice_id is not null then
-    -- The old shape: the charge itself names its invoice.
-    perform engine.pay_invoice(i.account_id, p_payment_intent_id, p_invoice_id, p_instant)
+    -- The old shape: the charge itself names its invoice. The account first, as everywhere.
+    select (engine.touch_account(i.account_id)).account_id into v_account_id
     from playground.stripe_ids i
     where i.stripe_id = p_invoice_id and i.kind = 'invoice';
+    if found then
+      perform engine.pay_invoice(v_account_id, p_payment_intent_id, p_invoice_id, p_instant);
+    end if;
     select i.kind, i.account_id into find_payment.kind, find_payment.account_id
     from playground.stripe_ids i
     where i.stripe_id = p_payment_intent_id;
   end if;
   if not found and p_customer_id is not null then
     -- Before the payment's own event: a charge carries the metadata of its PaymentIntent.
-    select 'payment_intent', p.account_id into find_payment.kind, find_payment.account_id
+    select (engine.touch_account(i.account_id)).account_id into v_account_id
     from playground.stripe_ids i
-    join playground.purchases p on p.account_id = i.account_id
-    where i.stripe_id = p_customer_id and i.kind = 'customer' and p.purchase_id = engine.stripe_uuid(p_metadata ->> 'purchase_id')
+    where i.stripe_id = p_customer_id and i.kind = 'customer';
+    select 'payment_intent', p.account_id into find_payment.kind, find_payment.account_id
+    from playground.purchases p
+    where p.account_id = v_account_id and p.purchase_id = engine.stripe_uuid(p_metadata ->> 'purchase_id')
       and (p.status <> 'succeeded' or p.payment_intent_id = p_payment_intent_id);
     if found then
       perform engine.open_payment(find_payment.account_id, p_payment_intent_id, engine.stripe_uuid(p_metadata ->> 'purchase_id'));
@@ -168,13 +175,22 @@ begin
 end $$;
 comment on function engine.apply_dispute(text, timestamptz, jsonb) is 'charge.dispute.*: the newest state of a dispute. Open suspends, won (or a closed warning) restores, lost revokes.';
 
+create or replace function engine.is_disputed(p_status text)
+returns boolean
+language sql immutable
+as $$
+  -- Whatever is neither over nor a mere warning: an appeal too, and what Stripe may call it one day.
+  select p_status not in ('won', 'lost', 'prevented', 'charge_refunded') and p_status not like 'warning%'
+$$;
+comment on function engine.is_disputed(text) is 'Whether a dispute is open: its money is not ours for now.';
+
 create or replace function engine.dispute_rank(p_status text)
 returns integer
 language sql immutable
 as $$
   select case
     when p_status like 'warning%' and p_status <> 'warning_closed' then 1
-    when p_status in ('needs_response', 'under_review') then 2
+    when engine.is_disputed(p_status) then 2
     else 3 end
 $$;
 comment on function engine.dispute_rank(text) is 'Which of two states of one second is the later: a dispute ends once.';
@@ -204,7 +220,7 @@ begin
   from playground.refunds
   where account_id = p_account_id and payment_intent_id = p_payment_intent_id;
   select
-    coalesce(sum(amount_cents) filter (where status in ('needs_response', 'under_review')), 0)::bigint as disputed,
+    coalesce(sum(amount_cents) filter (where engine.is_disputed(status)), 0)::bigint as disputed,
     coalesce(sum(amount_cents) filter (where status = 'lost'), 0)::bigint as lost
   into v_disputes
   from playground.disputes

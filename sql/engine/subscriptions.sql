@@ -76,7 +76,7 @@ begin
     v_live := engine.live_subscription(v_account.account_id);
     if v_is_asked and v_new.status = 'canceled' then
       -- It was one too many, and is over now.
-      perform engine.refuse_subscription(v_account.account_id, v_new.stripe_subscription_id);
+      perform engine.refuse_subscription(v_account.account_id, v_new.stripe_subscription_id, coalesce(v_new.ended_at, p_created_at));
       reason := 'second_subscription';
       return;
     elsif v_is_live and (v_live.subscription_id is not null or v_is_begun) then
@@ -115,24 +115,28 @@ begin
   perform engine.refresh_subscription(v_account.account_id, v_subscription_id, v_account.last_instant);
   perform engine.tell_subscription(v_account.account_id, v_subscription_id, v_old.status, v_account.last_instant);
   -- Invoices that came before their subscription; and a second plan that waited for the first to end.
-  if v_is_new or not v_is_live then
+  if v_is_new or v_old.status = 'incomplete' or not v_is_live then
     perform engine.retry_waiting(v_new.stripe_subscription_id);
   end if;
 end $$;
 comment on function engine.apply_subscription(text, timestamptz, jsonb) is
   'customer.subscription.*: the state of the newest event (created, later period, rank, id); canceled is final. Grants nothing. A second live one is parked and, after second_subscription_delay, cancelled and refunded.';
 
-create or replace function engine.refuse_subscription(p_account_id uuid, p_stripe_subscription_id text)
+create or replace function engine.refuse_subscription(p_account_id uuid, p_stripe_subscription_id text, p_ended_at timestamptz)
 returns void
 language plpgsql volatile
 as $$
 begin
-  insert into playground.stripe_ids (stripe_id, kind, account_id)
+  insert into playground.stripe_ids as i (stripe_id, kind, account_id)
   values (p_stripe_subscription_id, 'refused_subscription', p_account_id)
-  on conflict (stripe_id) do nothing;
+  on conflict (stripe_id) do update set kind = excluded.kind where i.account_id = excluded.account_id;
+  -- It may have been known before it began.
+  update playground.subscriptions
+  set status = 'canceled', ended_at = p_ended_at
+  where account_id = p_account_id and stripe_subscription_id = p_stripe_subscription_id and status = 'incomplete';
   perform engine.retry_waiting(p_stripe_subscription_id);
 end $$;
-comment on function engine.refuse_subscription(uuid, text) is 'A second subscription was cancelled: what still comes of it is ignored, and so is what waited for it.';
+comment on function engine.refuse_subscription(uuid, text, timestamptz) is 'A second subscription was cancelled: what still comes of it is ignored, and so is what waited for it.';
 
 create or replace function engine.refresh_subscription(p_account_id uuid, p_subscription_id uuid, p_instant timestamptz)
 returns void
@@ -397,6 +401,11 @@ begin
   where s.account_id = v_account.account_id and s.stripe_subscription_id = v_invoice.stripe_subscription_id;
   if not found then
     reason := 'unknown_subscription';
+    waits_for := v_invoice.stripe_subscription_id;
+    return;
+  elsif v_subscription.status = 'incomplete' and (engine.live_subscription(v_account.account_id)).subscription_id is not null then
+    -- Not begun, and another plan is live: it may be one too many, and brings nothing before that is decided.
+    reason := 'second_subscription';
     waits_for := v_invoice.stripe_subscription_id;
     return;
   end if;
