@@ -9,12 +9,15 @@ from typing import Any
 import aiohttp
 import stripe
 
-from gateway.billing.asking import ask, once
+from gateway.billing.asking import StripeRefusal, ask, once
+from gateway.errors import BILLING_ERROR
 from gateway.settings import Settings
 
 # Repeated by the SDK with one idempotency key: failed connections, 409 and 5xx.
 MAX_RETRIES = 2
 PAGE = 100
+ENDED = frozenset({"canceled", "incomplete_expired"})
+RESOURCE_MISSING = "resource_missing"
 LONGEST_CONNECT_SECONDS = 5.0
 # The SDK's habit of reporting how long its requests took, under an id that it keeps in the home directory.
 stripe.enable_telemetry = False
@@ -185,11 +188,25 @@ class Stripe:
         parameters: Any = {"customer": customer_id, "return_url": return_url}
         return (await ask("open portal", self.v1.billing_portal.sessions.create_async(parameters))).url
 
-    async def set_cancelling(self, subscription_id: str, is_cancelling: bool) -> bool:
-        """Let a subscription end with its period, or go on; what Stripe says of it then."""
+    async def set_cancelling(self, subscription_id: str, is_cancelling: bool) -> bool | None:
+        """Let a subscription end with its period, or go on; what Stripe says of it then, None when it has ended."""
         parameters: Any = {"cancel_at_period_end": is_cancelling}
-        changed = await ask("update subscription", self.v1.subscriptions.update_async(subscription_id, parameters))
-        return changed.cancel_at_period_end
+        try:
+            changed = await ask("update subscription", self.v1.subscriptions.update_async(subscription_id, parameters))
+            return changed.cancel_at_period_end
+        except StripeRefusal as refusal:
+            if refusal.kind is BILLING_ERROR and await self._has_ended(subscription_id):
+                return None
+            raise
+
+    async def _has_ended(self, subscription_id: str) -> bool:
+        try:
+            known = await ask("retrieve subscription", self.v1.subscriptions.retrieve_async(subscription_id))
+        except StripeRefusal as refusal:
+            if refusal.code == RESOURCE_MISSING:
+                return True
+            raise
+        return known.status in ENDED
 
 
 def _oldest_of(customers: list[stripe.Customer], account_id: str) -> str | None:

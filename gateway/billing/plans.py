@@ -18,8 +18,6 @@ from gateway.reading import read_body, read_id, read_no_query
 from gateway.routes import SMALL_BODY, Handler
 from gateway.schemas import Portal, Subscribe
 
-RESOURCE_MISSING = "resource_missing"
-
 
 def subscribe() -> Handler:
     """POST …/subscribe. A page of Stripe's that sells the payer their plan at their price."""
@@ -85,13 +83,10 @@ def set_cancelling(is_cancelling: bool) -> Handler:
         row = await db.call(request.app[POOL], "find_subscription", **who)
         if row.stripe_subscription_id is None:
             raise Refusal(NO_SUBSCRIPTION)
-        try:
-            cancels = await stripe.set_cancelling(row.stripe_subscription_id, is_cancelling)
-        except Refusal as refusal:
-            # Ended there already; the news of it is on its way.
-            raise (
-                Refusal(NO_SUBSCRIPTION) if getattr(refusal, "code", None) == RESOURCE_MISSING else refusal
-            ) from None
+        cancels = await stripe.set_cancelling(row.stripe_subscription_id, is_cancelling)
+        if cancels is None:
+            # The news of its end is on its way.
+            raise Refusal(NO_SUBSCRIPTION)
         shown = await db.document(request.app[POOL], "get_subscription", **who)
         # Ours follows with Stripe's event; the person is told what Stripe has just said.
         return _answer(msgspec.json.decode(shown, type=dict[str, msgspec.Raw]) | {"cancelAtPeriodEnd": cancels})

@@ -58,7 +58,7 @@ class Shop:
         self.gateway = gateway
         self.stripe = stripe
         self.database = database
-        self._session = session
+        self.session = session
 
     # people
 
@@ -73,7 +73,7 @@ class Shop:
     async def call(self, method: str, path: str, person: Person | None = None, **options: Any) -> Reply:
         headers = (person.headers if person else {}) | options.pop("headers", {})
         url = self.gateway.address + API + path
-        async with self._session.request(method, url, headers=headers, **options) as response:
+        async with self.session.request(method, url, headers=headers, **options) as response:
             return Reply(response.status, response.headers, await response.read())
 
     async def get(self, path: str, person: Person) -> Reply:
@@ -115,19 +115,19 @@ class Shop:
 
     async def _submit(self, url: str, card: str, **hidden: str) -> int:
         form = {"action": "pay", "number": card, "expires": "12/34", "cvc": "123", **hidden}
-        async with self._session.post(url, data=form, allow_redirects=False) as response:
+        async with self.session.post(url, data=form, allow_redirects=False) as response:
             return response.status
 
     async def click(self, url: str, **form: str) -> tuple[int, str]:
         """Posts a form of one of Stripe's pages, or opens the page when there is none."""
         method = "POST" if form else "GET"
-        async with self._session.request(method, url, data=form or None, allow_redirects=False) as response:
+        async with self.session.request(method, url, data=form or None, allow_redirects=False) as response:
             return response.status, await response.text()
 
     # Stripe
 
     async def control(self, path: str, body: Any = None) -> Any:
-        async with self._session.post(f"{self.stripe}/_sim/{path}", json=body or {}) as response:
+        async with self.session.post(f"{self.stripe}/_sim/{path}", json=body or {}) as response:
             assert response.status == 200, await response.text()
             return await response.json()
 
@@ -135,8 +135,12 @@ class Shop:
         """Until Stripe has nothing more to tell us."""
         await self.control("idle")
 
+    async def later(self) -> None:
+        """What happens at Stripe from now on happens in a later second: its events tell no smaller times."""
+        await self.control("clock", {"advance": 2})
+
     async def state(self, what: str) -> Any:
-        async with self._session.get(f"{self.stripe}/_sim/{what}") as response:
+        async with self.session.get(f"{self.stripe}/_sim/{what}") as response:
             return await response.json()
 
     async def asked(self, path: str) -> list[dict[str, Any]]:
@@ -149,7 +153,7 @@ class Shop:
         options: dict[str, Any] = {"params": fields} if method == "GET" else {"data": urlencode(fields)}
         if method != "GET":
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        async with self._session.request(method, f"{self.stripe}/v1/{path}", headers=headers, **options) as response:
+        async with self.session.request(method, f"{self.stripe}/v1/{path}", headers=headers, **options) as response:
             body = json.loads(await response.read())
             assert response.status == 200, body
             return body
