@@ -17,13 +17,14 @@ from scripts.benchmark.database import DEEP, GROWN, PEOPLE, People
 from scripts.benchmark.figures import Figures
 from scripts.benchmark.gateway import Gateway
 from scripts.benchmark.ledger import Ledger
+from scripts.benchmark.money import Webhook
 from scripts.setup.cluster import DATABASE, Cluster
 from scripts.setup.console import SetupError, step
 from scripts.setup.paths import data_home
 from scripts.setup.system import Postgres, put_on_path, require_postgres
 from scripts.setup.testing import SETTINGS
 
-PARTS = ("sql", "growth", "http", "stream")
+PARTS = ("sql", "growth", "webhook", "http", "stream")
 FEW, QUICK_MANY, MANY = 10, 100, 2000  # transactions of each account
 DEEP_HISTORY = 25_000
 
@@ -34,7 +35,7 @@ class Stopped(BaseException):
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="scripts/bench", description="Measures Scrip on this machine; takes about four minutes and 5 GB of disk."
+        prog="scripts/bench", description="Measures Scrip on this machine; takes about five minutes and 5 GB of disk."
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures as one flat object")
     parser.add_argument("--quick", action="store_true", help="shorter runs and less data: a minute, rougher figures")
@@ -86,7 +87,7 @@ def measure(folder: Path, parts: tuple[str, ...], running: ExitStack, *, is_quic
         with step("people with a long past"):
             database.make_scrip(cluster, GROWN, prompts)
             database.make_past(cluster, GROWN, long_past(QUICK_MANY if is_quick else MANY))
-    if "sql" in parts:
+    if "sql" in parts or "webhook" in parts:
         with step("pgbench's own tables"):
             database.make_tpcb(cluster)
             pgbench.initialize(cluster, database.TPCB, database.TPCB_SCALE)
@@ -95,6 +96,12 @@ def measure(folder: Path, parts: tuple[str, ...], running: ExitStack, *, is_quic
         with step("measuring the database"):
             ledger.run(with_growth=with_growth, with_floor="sql" in parts)
         ledger.show(figures)
+    if "webhook" in parts:
+        webhook = Webhook(cluster, seconds, rounds)
+        with step("measuring the webhook"):
+            webhook.measure(figures)
+            with ExitStack() as programs:
+                webhook.measure_answers(figures, folder, programs)
     if "http" in parts or "stream" in parts:
         with ExitStack() as programs:
             gateway = Gateway(cluster, folder, prompts, seconds, rounds, programs)
