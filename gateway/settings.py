@@ -1,16 +1,16 @@
 """Every setting of the gateway, read once from the environment; no other module looks there."""
 
 import os
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
+from gateway.billing.mail_server import MailServer, domain_of
+
 WEAKEST_SECRET = 32
 LOG_LEVELS = ("debug", "info", "warning", "error")
-_SENDER = re.compile(r"(?:[^<>\r\n]* <)?[^<>@\s]+@[^<>@\s]+>?")
 
 
 class SettingError(Exception):
@@ -133,12 +133,20 @@ class _Reader:
     def mail(self, server: str, sender: str) -> tuple[str | None, str | None]:
         """The mail server's address and who its messages are from."""
         url, address = self.text(server), self.text(sender)
-        if url is not None and not _is_address(url, {"smtp", "smtps"}):
-            raise SettingError(f"{server} must be an address such as smtp://mail.example.com:587")
-        if address is not None and not _SENDER.fullmatch(address):
+        try:
+            if url is not None:
+                MailServer.from_url(url)
+        except ValueError:
+            raise SettingError(
+                f"{server} must be an address such as smtp://mail.example.com:587, or the same with ?starttls=never"
+            ) from None
+        try:
+            if address is not None:
+                domain_of(address)
+        except ValueError:
             raise SettingError(
                 f"{sender} must be an e-mail address such as scrip@example.com, or Scrip <scrip@example.com>"
-            )
+            ) from None
         if url is not None and address is None:
             raise SettingError(f"{sender} is missing: who the messages sent by {server} are from")
         return url, address

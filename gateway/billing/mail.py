@@ -9,59 +9,17 @@ from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
-from typing import cast
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import aiosmtplib
 
 from gateway.billing.loops import NotDone
+from gateway.billing.mail_server import MailServer, domain_of
 
 # A step of the conversation, and the whole of it: far below the lease of a claim, so that nobody else sends meanwhile.
 STEP_SECONDS = 20.0
 DELIVERY_SECONDS = 60.0
 LEAVING_SECONDS = 2.0
 _ENHANCED_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
-_TLS_WISHES = {"required": True, "auto": None, "never": False}
-
-
-@dataclass(frozen=True)
-class MailServer:
-    """Where and how to log in. start_tls: None means if the server offers it."""
-
-    host: str
-    port: int | None
-    is_tls: bool
-    start_tls: bool | None
-    username: str | None = field(repr=False)
-    password: str | None = field(repr=False)
-
-    @classmethod
-    def from_url(cls, url: str) -> "MailServer":
-        """From `smtp[s]://user:password@host:port?starttls=required|auto|never`. Raises ValueError.
-
-        Without `starttls` it is required where there is a password, which would else travel in clear.
-        """
-        parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        wish = options.pop("starttls", "auto" if parts.password is None else "required")
-        if (
-            parts.scheme not in {"smtp", "smtps"}
-            or not parts.hostname
-            or parts.port == 0
-            or parts.path not in {"", "/"}
-        ):
-            raise ValueError("not the address of a mail server")
-        if options or parts.fragment or wish not in _TLS_WISHES:
-            raise ValueError("the only option of a mail server is starttls: required, auto or never")
-        is_tls = parts.scheme == "smtps"
-        return cls(
-            host=parts.hostname,
-            port=parts.port,
-            is_tls=is_tls,
-            start_tls=False if is_tls else _TLS_WISHES[wish],
-            username=None if parts.username is None else unquote(parts.username),
-            password=None if parts.password is None else unquote(parts.password),
-        )
 
 
 @dataclass(frozen=True)
@@ -115,13 +73,6 @@ class Mailer:
         finally:
             # In the middle of a message this makes the server forget it.
             connection.close()
-
-
-def domain_of(sender: str) -> str:
-    """The domain of an address such as `Scrip <scrip@example.com>`."""
-    message = EmailMessage(policy=WIRE)
-    message["From"] = sender
-    return cast(tuple[Address, ...], message["From"].addresses)[0].domain
 
 
 def _compose(letter: Letter, sender: str) -> EmailMessage:

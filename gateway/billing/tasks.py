@@ -94,7 +94,8 @@ async def cancel_and_refund_subscription(client: Stripe, stripe_id: str, key: Ke
             {"invoice": str(invoice.id), "status": "paid", "limit": PAGE}
         )
         async for paid in payments.auto_paging_iter():
-            intent, charge = paid.payment.payment_intent, paid.payment.charge
+            # Stripe leaves out the one that it does not have.
+            intent, charge = getattr(paid.payment, "payment_intent", None), getattr(paid.payment, "charge", None)
             if intent is not None:
                 await _refund(client, {"payment_intent": _id(intent)}, key(_id(intent)))
             elif charge is not None:

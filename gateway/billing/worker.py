@@ -16,7 +16,8 @@ from gateway import db
 from gateway.billing import notices, tasks
 from gateway.billing.client import Stripe
 from gateway.billing.loops import DATABASE, Loop, NotDone, Outage
-from gateway.billing.mail import Letter, Mailer, MailServer
+from gateway.billing.mail import Letter, Mailer
+from gateway.billing.mail_server import MailServer
 from gateway.errors import Refusal
 from gateway.keys import BILLING_NUDGE, POOL, SETTINGS, STRIPE
 

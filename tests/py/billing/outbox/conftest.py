@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.py.billing.outbox.notices import MAIL_FROM, Outbox
 from tests.py.billing.outbox.post_office import PostOffice
+from tests.py.billing.simulator.simulated import SimulatedStripe, simulator_process
 from tests.py.endtoend.conftest import linked, proxied
 from tests.py.endtoend.programs import Gateway
 from tests.py.support.database import Database
@@ -71,3 +73,20 @@ async def proxy(database: Database, tmp_path: Path) -> AsyncIterator[tuple[Datab
     folder = tmp_path / "proxy"
     async with linked(database, folder) as proxy:
         yield proxy, proxied(database, folder)
+
+
+@pytest.fixture(scope="module")
+def stripe_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Stripe of this module's own."""
+    with simulator_process(tmp_path_factory.mktemp("stripe")) as (_, address):
+        yield address
+
+
+@pytest.fixture
+async def simulated(stripe_address: str) -> AsyncIterator[SimulatedStripe]:
+    """The module's Stripe with an empty account."""
+    async with aiohttp.ClientSession() as session:
+        simulated = SimulatedStripe(stripe_address, session)
+        await simulated.direct("reset")
+        yield simulated
+        await simulated.close()

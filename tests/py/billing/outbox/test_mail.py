@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.billing.loops import NotDone
-from gateway.billing.mail import Letter, Mailer, MailServer, domain_of
+from gateway.billing.mail import Letter, Mailer
+from gateway.billing.mail_server import MailServer, domain_of
+from gateway.settings import SettingError, read_settings
 from tests.py.billing.outbox.post_office import PostOffice
 
 NOW = datetime(2031, 3, 3, 10, tzinfo=UTC)
@@ -46,12 +48,36 @@ def test_a_mail_server_is_told_by_its_address(url: str, expected: tuple) -> None
     ],
 )
 def test_what_is_no_mail_server_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"mail server|[Pp]ort"):
         MailServer.from_url(url)
+    environment = {"DATABASE_URL": "postgresql://nobody@/nothing", "JWT_SECRET": "s" * 32, "MAIL_FROM": "a@b.example"}
+    with pytest.raises(SettingError, match="SMTP_URL"):
+        read_settings(environment | {"SMTP_URL": url})
 
 
 def test_the_domain_of_a_sender() -> None:
     assert domain_of("Scrip <scrip@post.example>") == domain_of("scrip@post.example") == "post.example"
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "scrip",
+        "scrip@",
+        "<>",
+        "Scrip <scrip>",
+        "Scrip, Inc <scrip@post.example>",
+        "a@b.example, c@d.example",
+        "a@b.example\nBcc: c@d.example",
+        "scrip@käse.example",
+    ],
+)
+def test_who_cannot_be_a_sender_is_refused(sender: str) -> None:
+    with pytest.raises(ValueError, match=r"e-mail address|linefeed"):
+        domain_of(sender)
+    environment = {"DATABASE_URL": "postgresql://nobody@/nothing", "JWT_SECRET": "s" * 32}
+    with pytest.raises(SettingError, match="MAIL_FROM"):
+        read_settings(environment | {"MAIL_FROM": sender})
 
 
 def letter(to: str = "ann@scrip.example", subject: str = "A subject", text: str = "Text\n") -> Letter:
