@@ -5,7 +5,7 @@ get the older shape. People pay on pages of the simulator, with Stripe's test ca
 can be moved on, so that subscriptions renew (`resources/renewals.py`), signs and sends webhooks (`deliveries.py`), and
 misbehaves on demand (`faults.py`, `switches.py`). `control.py` lists what one can tell it to do.
 
-All of its state is in memory: it forgets everything when it ends.
+Its state is in memory; started with `--state FILE` it goes on where it was ended (`keeping.py`).
 """
 
 from gateway.billing.simulator.server import Simulator, running

@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 import uvloop
 
 from gateway.billing.simulator import Simulator, running
-from gateway.billing.simulator.control import Price, seed_price
 from gateway.billing.simulator.deliveries import Endpoint
+from gateway.billing.simulator.seeds import Price, seed_price
 
 
 def price(text: str) -> Price:
@@ -22,9 +23,9 @@ def price(text: str) -> Price:
 
 
 async def serve(arguments: argparse.Namespace) -> None:
-    simulator = Simulator(base_url=arguments.base_url.rstrip("/"))
+    simulator = Simulator(base_url=arguments.base_url.rstrip("/"), state=arguments.state)
     for each in arguments.price:
-        seed_price(simulator, each)
+        seed_price(simulator.world, each)
     if arguments.webhook:
         simulator.courier.endpoints.append(Endpoint(arguments.webhook, arguments.webhook_secret or [""]))
     ended = asyncio.Event()
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True, help="0 takes a free one; the address is printed")
     parser.add_argument("--base-url", default="", help="how people reach its pages (default: as the API was reached)")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="where its state is kept; without it, nowhere")
     parser.add_argument("--webhook", metavar="URL", help="where events go")
     parser.add_argument("--webhook-secret", metavar="whsec_…", action="append", help="repeat while one is rolled")
     parser.add_argument("--price", type=price, action="append", default=[], metavar="ID=CENTS[:month]")

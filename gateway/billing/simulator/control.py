@@ -32,30 +32,18 @@ from aiohttp import web
 from gateway.billing.simulator.deliveries import Endpoint
 from gateway.billing.simulator.errors import Refused
 from gateway.billing.simulator.faults import Fault
-from gateway.billing.simulator.resources.catalogue import INTERVALS, new_price, new_product
 from gateway.billing.simulator.resources.disputes import close_dispute, open_dispute
 from gateway.billing.simulator.resources.paying import settle
 from gateway.billing.simulator.resources.refunds import cancel_refund, fail_refund, succeed_refund
+from gateway.billing.simulator.seeds import Price, seed_price
 from gateway.billing.simulator.switches import Switches
 
 if TYPE_CHECKING:
     from gateway.billing.simulator.server import Simulator
 
-__all__ = ["Price", "add_routes", "seed_price"]
+__all__ = ["add_routes"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Price(msgspec.Struct, forbid_unknown_fields=True):
-    """A price with an id of one's own choice; `unit_amount` in the smallest unit."""
-
-    id: str
-    unit_amount: int
-    currency: str = "usd"
-    interval: str | None = None
-    interval_count: int = 1
-    product: str = "Simulated product"
-    product_id: str | None = None
 
 
 class _Clock(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,25 +66,6 @@ class _Dispute(msgspec.Struct, forbid_unknown_fields=True):
     amount: int | None = None
     inquiry: bool = False
     reason: str = "fraudulent"
-
-
-def seed_price(simulator: "Simulator", price: Price) -> None:
-    """Raises ValueError for an interval that there is not."""
-    world = simulator.world
-    if world.find(price.id) is not None:
-        return
-    if price.interval is not None and price.interval not in INTERVALS:
-        raise ValueError(f"an interval is one of {', '.join(INTERVALS)}")
-    product = world.find(price.product_id or "") or new_product(world, price.product, wanted=price.product_id)
-    new_price(
-        world,
-        product,
-        price.unit_amount,
-        price.currency,
-        interval=price.interval,
-        interval_count=price.interval_count,
-        wanted=price.id,
-    )
 
 
 def add_routes(app: web.Application, simulator: "Simulator") -> None:
@@ -149,7 +118,7 @@ class _Director:
         prices = await _body(request, list[Price] | Price)
         for price in prices if isinstance(prices, list) else [prices]:
             try:
-                seed_price(self._simulator, price)
+                seed_price(self._world, price)
             except ValueError as error:
                 raise web.HTTPBadRequest(text=str(error)) from None
         return _json({})

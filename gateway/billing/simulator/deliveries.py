@@ -105,6 +105,12 @@ class Courier:
                 self.log.append(delivery)
                 self._accept(_Parcel(delivery, endpoint, event, body))
 
+    def send_missed(self) -> None:
+        """After a restart: what nobody has accepted yet, in order."""
+        for event in reversed(self._world.all("event")):
+            if event["pending_webhooks"] and "_delivered" not in event:
+                self.send(event)
+
     def flush(self) -> int:
         """Sends what is held, in random order while shuffling; gives how many."""
         held, self._held = self._held, []
@@ -204,6 +210,7 @@ class Courier:
             self._later(min(pause, LONGEST_PAUSE), parcel)
         else:
             delivery.state = "failed"
+            parcel.event["_delivered"] = False
         self._pump()
         self._changed()
 

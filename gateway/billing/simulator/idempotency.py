@@ -31,6 +31,10 @@ class Keys:
     def __init__(self) -> None:
         self._kept: dict[str, Kept] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is kept in a file: a request under way ends with its process."""
+        return {"_kept": {key: kept for key, kept in self._kept.items() if kept.body is not None}}
+
     def forget_all(self) -> None:
         self._kept.clear()
 

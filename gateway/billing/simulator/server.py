@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from gateway.billing.simulator.expand import expand
 from gateway.billing.simulator.faults import Fault, Faults
 from gateway.billing.simulator.form import Params, parse
 from gateway.billing.simulator.idempotency import Keys
+from gateway.billing.simulator.keeping import load, save
 from gateway.billing.simulator.resources import (
     balance,
     catalogue,
@@ -39,6 +41,8 @@ from gateway.billing.simulator.shapes import render
 from gateway.billing.simulator.world import RequestContext, World
 
 __all__ = ["Asked", "Simulator", "running"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LARGEST_BODY = 1 << 20
 LOG_LIMIT = 10_000
@@ -75,15 +79,18 @@ class Asked(msgspec.Struct):
 
 
 class Simulator:
-    """One account in one process. `base_url` is how people reach its pages; by default as their caller reached it."""
+    """One account in one process. `base_url` is how people reach its pages; by default as their caller reached it.
 
-    def __init__(self, *, base_url: str = "") -> None:
-        self.world = World()
+    With a file for its state it goes on there where it was ended, or killed.
+    """
+
+    def __init__(self, *, base_url: str = "", state: Path | None = None) -> None:
+        self._state = state
+        self.world, self._keys = load(state) if state is not None else (World(), Keys())
         self.world.base_url = base_url
         self._has_own_base_url = bool(base_url)
         self.courier = Courier(self.world)
         self.faults = Faults()
-        self._keys = Keys()
         self._table = Table(*(family.ENDPOINTS for family in FAMILIES))
         self.requests: deque[Asked] = deque(maxlen=LOG_LIMIT)
         self._number = 0
@@ -97,7 +104,7 @@ class Simulator:
         self.requests.clear()
 
     def app(self) -> web.Application:
-        app = web.Application(client_max_size=LARGEST_BODY)
+        app = web.Application(client_max_size=LARGEST_BODY, middlewares=[self._kept])
         app.router.add_route("*", "/v1/{path:.*}", self._api)
         pages.add_routes(app, self)
         control.add_routes(app, self)
@@ -106,7 +113,9 @@ class Simulator:
 
     async def _alive(self, app: web.Application) -> AsyncIterator[None]:
         ticking = asyncio.get_running_loop().create_task(self._tick())
+        self.courier.send_missed()
         yield
+        self._keep()
         ticking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await ticking
@@ -116,7 +125,21 @@ class Simulator:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            self.world.run_due()
+            if self.world.run_due():
+                self._keep()
+
+    @web.middleware
+    async def _kept(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What changed is kept before anybody is told."""
+        try:
+            return await handler(request)
+        finally:
+            if request.method != "GET":
+                self._keep()
+
+    def _keep(self) -> None:
+        if self._state is not None:
+            save(self._state, self.world, self._keys)
 
     def reached_at(self, request: web.Request) -> str:
         """The address that links back to here begin with."""

@@ -34,7 +34,12 @@ def render(obj: Any, version: str) -> Any:
     if obj.get("object") == "event":
         # Events keep for ever the shape in which they happened.
         return {name: deepcopy(value) for name, value in obj.items() if not name.startswith("_")}
-    shown = {name: render(value, version) for name, value in obj.items() if not name.startswith("_")}
+    shown = {
+        # Anything may be in metadata, but no object of ours.
+        name: dict(value) if name == "metadata" and value is not None else render(value, version)
+        for name, value in obj.items()
+        if not name.startswith("_")
+    }
     if is_old(version) and (reshape := OLD_SHAPES.get(obj.get("object", ""))) is not None:
         reshape(obj, shown)
     return shown

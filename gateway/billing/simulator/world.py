@@ -52,6 +52,16 @@ class World:
         self._agenda: list[tuple[int, int, Callable[[World, str], None], str]] = []
         self._number = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is kept in a file: not who listens, nor who asks."""
+        gone = ("on_event", "request")
+        return {name: value for name, value in self.__dict__.items() if name not in gone}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.on_event = lambda event: None
+        self.request = RequestContext()
+
     def now(self) -> int:
         return self.clock.now()
 
@@ -106,12 +116,15 @@ class World:
         """Has `action(world, wanted)` happen then. It looks for itself whether there still is something to do."""
         heapq.heappush(self._agenda, (instant, self.next_number(), action, wanted))
 
-    def run_due(self) -> None:
-        """Everything that fell due until now, in order of when it did."""
+    def run_due(self) -> int:
+        """Everything that fell due until now, in order of when it did; gives how much that was."""
+        done = 0
         while self._agenda and self._agenda[0][0] <= self.clock.now():
             instant, _, action, wanted = heapq.heappop(self._agenda)
             with self.clock.pinned(instant):
                 action(self, wanted)
+            done += 1
+        return done
 
     @contextmanager
     def during(self, request: RequestContext) -> Iterator[None]:

@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.billing.simulator.errors import Refused
 from gateway.billing.simulator.pages.card import context, read_form, typed_card
 from gateway.billing.simulator.pages.html import button, card_fields, every, message, money, page, rows
-from gateway.billing.simulator.resources.checkout import pay_session, success_address
+from gateway.billing.simulator.resources.checkout_paying import pay_session, success_address
 from gateway.billing.simulator.world import Object
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from functools import partial
 
 from gateway.billing.simulator.clock import period_after
 from gateway.billing.simulator.errors import Refused
-from gateway.billing.simulator.resources.invoices import collect, finalize, new_invoice, payer_of, void
+from gateway.billing.simulator.resources.invoice_objects import new_invoice
+from gateway.billing.simulator.resources.invoices import collect, finalize, payer_of, void
 from gateway.billing.simulator.world import Object, World
 
 __all__ = [

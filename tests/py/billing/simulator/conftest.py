@@ -11,7 +11,7 @@ from tests.py.billing.simulator.simulated import SECRET, Browser, Hook, Simulate
 @pytest.fixture(scope="package")
 def own_stripe_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the simulator of these tests answers."""
-    with simulator_process(tmp_path_factory.mktemp("stripe")) as address:
+    with simulator_process(tmp_path_factory.mktemp("stripe")) as (_, address):
         yield address
 
 

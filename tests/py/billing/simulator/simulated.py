@@ -1,9 +1,10 @@
 """The Stripe simulator as a process of its own, with Stripe's SDK, a browser without JavaScript, and a webhook."""
 
-import asyncio
+import itertools
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,20 +16,20 @@ import stripe
 from aiohttp import web
 
 from gateway.version import ROOT
-from scripts.setup.processes import start
-from tests.py.endtoend.waiting import until
+from scripts.setup.processes import Child, start
+from tests.py.endtoend.waiting import LOOK_AGAIN_SECONDS, PATIENCE_SECONDS
 
 SECRET = "whsec_of_the_tests"
 READY = "simulated Stripe at "
-START_SECONDS = 60.0
+_numbers = itertools.count(1)
 
 Json = Any
 
 
 @contextmanager
-def simulator_process(folder: Path, *arguments: str) -> Iterator[str]:
-    """Gives the address at which the simulator answers."""
-    log = folder / "stripe.log"
+def simulator_process(folder: Path, *arguments: str) -> Iterator[tuple[Child, str]]:
+    """Gives the process and the address at which it answers."""
+    log = folder / f"stripe-{next(_numbers)}.log"
     child = start(
         "the Stripe simulator",
         [sys.executable, "-P", "-m", "gateway.billing.simulator", "--port", "0", *arguments],
@@ -37,20 +38,21 @@ def simulator_process(folder: Path, *arguments: str) -> Iterator[str]:
         cwd=ROOT,
     )
     try:
-        yield _address(child.last_lines, lambda: child.process.poll() is None)
+        yield child, _address(child)
     finally:
         child.stop(wait=5)
 
 
-def _address(last_lines: Callable[[], str], is_running: Callable[[], bool]) -> str:
-    async def wait() -> None:
-        await until(lambda: READY in last_lines() or not is_running(), "the Stripe simulator's address")
-
-    asyncio.run(wait())
-    for line in last_lines().splitlines():
-        if line.startswith(READY):
-            return line.removeprefix(READY)
-    raise AssertionError(f"the Stripe simulator ended:\n{last_lines()}")
+def _address(child: Child) -> str:
+    """Waits until it is printed. Fails with the last words of a process that ended instead."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up:
+        for line in child.last_lines().splitlines():
+            if line.startswith(READY):
+                return line.removeprefix(READY)
+        assert child.process.poll() is None, f"the Stripe simulator ended:\n{child.last_lines()}"
+        time.sleep(LOOK_AGAIN_SECONDS)
+    raise AssertionError("the Stripe simulator never printed its address")
 
 
 class SimulatedStripe:
