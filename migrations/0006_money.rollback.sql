@@ -1,7 +1,9 @@
 drop table playground.notices;
+drop domain playground.notice_state;
 drop table playground.billing_tasks;
 drop table playground.webhook_secrets;
 drop table playground.stripe_events;
+drop domain playground.event_state;
 drop table playground.stripe_event_ids;
 drop table playground.invoices;
 drop table playground.revocations;

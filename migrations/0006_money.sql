@@ -280,12 +280,14 @@ create table playground.stripe_event_ids (
 );
 comment on table playground.stripe_event_ids is 'Look-up: events received. Makes each count once.';
 
+create domain playground.event_state as text
+  constraint event_state_is_known check (value in ('handled', 'ignored', 'parked'));
 create table playground.stripe_events (
   received_at timestamptz not null,
   event_id text not null,
   type text,
   created_at timestamptz,
-  state text not null,
+  state playground.event_state not null,
   reason text,
   waits_for text,
   account_id uuid,
@@ -293,10 +295,7 @@ create table playground.stripe_events (
   next_try_at timestamptz,
   handled_at timestamptz,
   payload bytea not null,
-  constraint stripe_events_pkey primary key (received_at, event_id),
-  constraint stripe_events_state_is_known check (state in ('handled', 'ignored', 'parked')),
-  constraint stripe_events_parked_ones_have_a_reason check (state = 'handled' or reason is not null),
-  constraint stripe_events_end_once check ((state = 'parked') = (handled_at is null))
+  constraint stripe_events_pkey primary key (received_at, event_id)
 ) partition by range (received_at);
 create index stripe_events_parked on playground.stripe_events (next_try_at) where state = 'parked';
 create index stripe_events_waiting on playground.stripe_events (waits_for) where state = 'parked' and waits_for is not null;
@@ -336,6 +335,8 @@ create table playground.billing_tasks (
 create index billing_tasks_due on playground.billing_tasks (next_try_at) where state = 'due';
 comment on table playground.billing_tasks is 'What the gateway is to do at Stripe; task_id is Stripe''s idempotency key.';
 
+create domain playground.notice_state as text
+  constraint notice_state_is_known check (value in ('due', 'sent', 'failed'));
 create table playground.notices (
   user_id uuid not null,
   notice_id uuid not null,
@@ -343,16 +344,14 @@ create table playground.notices (
   subject text not null,
   email text,
   details jsonb not null,
-  state text not null,
+  state playground.notice_state not null,
   attempts integer not null default 0,
   next_try_at timestamptz not null,
   created_at timestamptz not null,
   ended_at timestamptz,
   last_error text,
   constraint notices_pkey primary key (user_id, notice_id),
-  constraint notices_are_written_once unique (user_id, kind, subject),
-  constraint notices_state_is_known check (state in ('due', 'sent', 'failed')),
-  constraint notices_end_once check ((state = 'due') = (ended_at is null))
+  constraint notices_are_written_once unique (user_id, kind, subject)
 );
 create index notices_due on playground.notices (next_try_at) where state = 'due';
 comment on table playground.notices is 'Outbox of messages to people. email: the address of somebody who is not registered; otherwise the person''s own at the time of sending. notice_id is the message''s id, the same in each try.';

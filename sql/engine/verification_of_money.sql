@@ -64,7 +64,7 @@ as $$
   select 'event_is_handled_or_parked', e.account_id, format('event %s: %s, %s', i.event_id, e.state, e.reason)
   from playground.stripe_event_ids i
   left join playground.stripe_events e on e.received_at = i.received_at and e.event_id = i.event_id
-  where (e.event_id is null or (e.state = 'parked' and (e.reason is null or e.next_try_at is null)))
+  where (e.event_id is null or (e.state = 'parked') <> (e.handled_at is null) or (e.state = 'parked' and (e.reason is null or e.next_try_at is null)))
     and (p_since is null or i.received_at >= p_since)
 $$;
 comment on function engine.verify_events(timestamptz) is 'Events that were received and are neither handled nor kept for another try.';
