@@ -82,7 +82,7 @@ class Shop:
         """Somebody registered whom Stripe does not know yet."""
         email = f"{secrets.token_hex(8)}@scrip.example"
         user_id = self.value(
-            "select api.register_user(%s, null, '$argon2id$of-nobody', sha256(gen_random_uuid()::text::bytea)) ->> 'id'",
+            "select api.register_user(%s, null, 'no password', sha256(gen_random_uuid()::text::bytea)) ->> 'id'",
             email,
         )
         return Payer(user_id, f"cus_{user_id.replace('-', '')}", email)
@@ -97,10 +97,12 @@ class Shop:
         """A purchase that waits to be paid; with a PaymentIntent that the gateway recorded, or none yet."""
         purchase_id = str(self.value("select purchase_id from api.start_purchase(%s, %s)", payer.id, pack))
         if payment_intent_id is not None:
-            self.value(
-                "select status from api.record_purchase(%s, %s, %s, '{}')", payer.id, purchase_id, payment_intent_id
-            )
+            self.record(payer, purchase_id, payment_intent_id)
         return purchase_id
+
+    def record(self, payer: Payer, purchase_id: object, payment_intent_id: str) -> None:
+        """What the gateway does when Stripe has made the PaymentIntent."""
+        self.value("select status from api.record_purchase(%s, %s, %s, '{}')", payer.id, purchase_id, payment_intent_id)
 
     def send(self, body: bytes, signature: str | None) -> Json:
         """One delivery, as the role of the gateway. Raises what the database raises."""
@@ -132,9 +134,7 @@ class Shop:
         return self.database.value("select jobs.process_parked_events()", role="scrip_cron")
 
     def balance(self, payer: Payer) -> int:
-        return self.value("select api.get_balance(%s) ->> 'balance'", payer.id) and int(
-            self.value("select (api.get_balance(%s) ->> 'balance')::bigint", payer.id)
-        )
+        return self.value("select api.get_balance(%s)", payer.id)["balance"]
 
     def bought(self, payer: Payer) -> int:
         """Credits of purchases and plans that the account has."""

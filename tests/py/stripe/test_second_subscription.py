@@ -1,6 +1,7 @@
 """Two quick clicks can lead to two live subscriptions. The second brings nothing: it waits, and is given back."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def first_of(payer: Payer) -> str:
     return f"sub_first{payer.id[:8]}"
 
 
-def changed(payer: Payer, subscription_id: str, status: str, minutes: int, **changes: object) -> Json:
+def changed(payer: Payer, subscription_id: str, status: str, minutes: int, **changes: Any) -> Json:
     kind = "deleted" if status == "canceled" else "updated"
     at = NOW + timedelta(minutes=minutes)
     return event(f"customer.subscription.{kind}", subscription(payer, subscription_id, status, **changes), at=at)
@@ -122,14 +123,17 @@ class TestReallySecond:
         shop.deliver(changed(payer, second, "canceled", 6))
         assert shop.value("select api.get_subscription(%s) ->> 'status'", payer.id) == "active"
         assert shop.rows(
-            "select stripe_subscription_id from playground.subscriptions where account_id = %s and ended_at is null and status <> 'incomplete'",
+            """
+            select stripe_subscription_id from playground.subscriptions
+            where account_id = %s and ended_at is null and status <> 'incomplete'
+            """,
             payer.id,
         ) == [(first_of(payer),)]
 
     def test_when_the_end_of_the_first_arrives_late_it_is_accepted_and_nothing_is_cancelled(
         self, shop: Shop, payer: Payer, begins: str
     ):
-        second, events = self.begin(shop, payer, begins)
+        _, events = self.begin(shop, payer, begins)
         shop.deliver(changed(payer, first_of(payer), "canceled", -1, ended_at=int(NOW.timestamp()) - 60))
         assert {str(shop.fate(each)) for each in events} == {"handled"}
         assert [state for _, state, _ in tasks(shop, payer)] == ["withdrawn"]
