@@ -53,7 +53,7 @@ def _feed_customer(connection: psycopg.Connection, items: list[Item], reason: st
 
 
 def _feed_one(connection: psycopg.Connection, item: Item, reason: str) -> Found:
-    row = connection.execute(CALL, (item.type, Jsonb(item.object), item.retrieved_at, reason)).fetchone()
+    row = connection.execute(CALL, (item.type, Jsonb(item.object), item.at, reason)).fetchone()
     if row is None:
         raise AssertionError("admin.reconcile_stripe_object answers with one row")
     outcome, why, is_change = row

@@ -23,11 +23,14 @@ CLOSED_DISPUTES = {"won", "lost", "warning_closed"}
 
 @dataclass(frozen=True)
 class Item:
-    """One object. `type` is the event it stands for, `customer` whom it is about (its own id when nobody is named)."""
+    """One object. `type` is the event it stands for, `customer` whom it is about (its own id when nobody is named).
+
+    `at` is when what it tells came about, where Stripe says so, else when it was read.
+    """
 
     type: str
     object: Object
-    retrieved_at: datetime
+    at: datetime
     customer: str
 
 
@@ -46,7 +49,6 @@ class Listing:
             self._subscriptions,
             self._invoices,
             self._payment_intents,
-            self._charges,
             self._refunds,
             self._disputes,
             self._checkout_sessions,
@@ -75,17 +77,17 @@ class Listing:
             yield payment
 
     def _payment_intents(self) -> Iterator[Item]:
-        for found, at in self._all("/v1/payment_intents", **self._made_since):
+        for found, at in self._all("/v1/payment_intents", expand=["data.latest_charge"], **self._made_since):
+            charge = found["latest_charge"]
+            told = found | {"latest_charge": charge and charge["id"]}
+            tried_at = datetime.fromtimestamp(charge["created"], UTC) if charge else at
             if found["status"] == "succeeded":
-                yield _item("payment_intent.succeeded", found, at)
+                yield _item("payment_intent.succeeded", told, tried_at)
+                # For the receipt of a pack; what was given back comes with the refunds.
+                if charge and "purchase_id" in charge["metadata"]:
+                    yield _item("charge.succeeded", charge, at, found)
             elif found["status"] == "requires_payment_method" and found["last_payment_error"]:
-                yield _item("payment_intent.payment_failed", found, at)
-
-    def _charges(self) -> Iterator[Item]:
-        for found, at in self._all("/v1/charges", **self._made_since):
-            # For its receipt; what was given back comes with the refunds.
-            if found["status"] == "succeeded":
-                yield _item("charge.succeeded", found, at)
+                yield _item("payment_intent.payment_failed", told, tried_at)
 
     def _refunds(self) -> Iterator[Item]:
         for found, at in self._all("/v1/refunds", expand=["data.charge"], **self._made_since):

@@ -80,7 +80,7 @@ def start_stripe_simulator(folder: Path, gateway_port: int, running: ExitStack) 
     """Stands in for Stripe where there is no key for it; None where there is one, or an address of its own."""
     if os.environ.get("STRIPE_SECRET_KEY") or os.environ.get("STRIPE_BASE_URL"):
         return None
-    port = free_port(0)
+    port = _kept_port(folder / "stripe-port")
     address = f"http://127.0.0.1:{port}"
     # Kept between runs: the database lets another one in only beside the one before.
     webhook_secret = f"whsec_{kept_secret(folder / 'stripe-webhook-secret')}"
@@ -91,6 +91,7 @@ def start_stripe_simulator(folder: Path, gateway_port: int, running: ExitStack) 
         [
             *(sys.executable, "-P", "-m", "gateway.billing.simulator", "--port", str(port)),
             *("--webhook", webhook, "--webhook-secret", webhook_secret, *prices),
+            *("--state", str(folder / "stripe.state")),
         ],
         log=folder / "stripe.log",
         cwd=ROOT,
@@ -102,6 +103,16 @@ def start_stripe_simulator(folder: Path, gateway_port: int, running: ExitStack) 
         "STRIPE_BASE_URL": address,
     }
     return StripeSimulator(child, address, webhook_secret, environment)
+
+
+def _kept_port(file: Path) -> int:
+    """The port of the run before, so that receipts and pages people were sent to are still there; else a free one."""
+    try:
+        return free_port(int(file.read_text()))
+    except (OSError, ValueError, SetupError):
+        port = free_port(0)
+        file.write_text(str(port))
+        return port
 
 
 def start_gateway(folder: Path, settings: dict[str, str], running: ExitStack) -> Child:

@@ -28,7 +28,7 @@ from scripts.setup.welcome import Introduction, introduce
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # What --reset deletes besides the cluster.
 KEPT_FILES = (
-    *("jwt-secret", "gateway-password", "stripe-webhook-secret"),
+    *("jwt-secret", "gateway-password", "stripe-webhook-secret", "stripe.state", "stripe-port"),
     *("gateway.log", "simulator.log", "stripe.log", "postgres.log", "state.json"),
 )
 
