@@ -32,7 +32,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, database: Database, stripe
     """The module's gateway; no model stands behind it."""
     stock(database)
     folder = tmp_path_factory.mktemp("gateway")
-    settings = STRIPE | {"stripe_base_url": stripe_address, "stripe_timeout_seconds": 3, "billing_poll_seconds": 0.2}
+    settings = STRIPE | {
+        "stripe_base_url": stripe_address,
+        "stripe_timeout_seconds": 3,
+        "billing_poll_seconds": 0.2,
+        # The tests speak for a proxy of ours.
+        "trusted_proxies": "127.0.0.1",
+    }
     url = database.url("scrip_gateway")
     gateway = asyncio.run(Gateway.start(folder, url, "http://127.0.0.1:1", **settings))
     yield gateway
