@@ -166,7 +166,8 @@ class Shop:
     def _tables(self) -> list[str]:
         statement = """
             select oid::regclass::text from pg_class
-            where relnamespace in ('playground'::regnamespace, 'rollup'::regnamespace) and relkind = 'r' order by 1
+            where relnamespace::regnamespace::text in ('playground', 'rollup') and relkind = 'r'
+            order by 1
         """
         return [name for (name,) in self.rows(statement)]
 
