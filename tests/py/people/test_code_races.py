@@ -34,7 +34,14 @@ def outcomes(database: Database, people: list[Person], code: str, address: str |
 def test_the_last_redemption_is_had_once(database: Database, redemptions: int) -> None:
     people = [person(database) for _ in range(CALLERS)]
     code = new_code(database, redemptions)
-    assert outcomes(database, people, code, "192.0.2.9") == {"done": redemptions, "SCK03": CALLERS - redemptions}
+    with ThreadPoolExecutor(CALLERS) as pool, database.connect() as keeper:
+        with keeper.transaction():
+            # All of them stand before the code when it is opened.
+            keeper.execute("select from playground.promo_codes where code = %s for update", [code])
+            calls = [pool.submit(redeem, database, who, code) for who in people]
+            database.wait_for_lock_waits(CALLERS)
+        found = Counter(call.result().outcome for call in calls)
+    assert found == {"done": redemptions, "SCK03": CALLERS - redemptions}
     assert sum(balance(database, who) - 5 for who in people) == 20 * redemptions
 
 

@@ -60,6 +60,12 @@ def test_the_last_two_owners_leave_at_once_and_one_must_stay(database: Database)
     def leave(who: Person) -> str:
         return outcome_of(database, REMOVE, [who.user_id, organization_id, who.user_id])
 
-    with ThreadPoolExecutor(2) as pool:
-        assert Counter(pool.map(leave, [first, second])) == {"done": 1, "SCN04": 1}
+    with ThreadPoolExecutor(2) as pool, database.connect() as keeper:
+        with keeper.transaction():
+            keeper.execute(
+                "select from playground.organizations where organization_id = %s for update", [organization_id]
+            )
+            calls = [pool.submit(leave, who) for who in (first, second)]
+            database.wait_for_lock_waits(2)
+        assert Counter(call.result() for call in calls) == {"done": 1, "SCN04": 1}
     assert owners_of(database, organization_id) == 1
