@@ -1,6 +1,8 @@
 begin;
 \ir ../helpers.psql
-select plan(26);
+\ir ../runs.psql
+\ir ../gifts.psql
+select plan(29);
 select tests.freeze('2026-11-20 12:00:00+00');
 
 select api.register_user('  Ann.Lee@Example.com ', ' Ann ', '$argon2id$x', sha256('t1')) as ann \gset
@@ -72,6 +74,15 @@ from playground.alerts where kind = 'signup_credits_exhausted';
 select tests.freeze('2026-11-21 00:00:00+00');
 select api.register_user('early@example.com', null, '$argon2id$x', sha256('d')) ->> 'id' as early_id \gset
 select is(last_balance::bigint, 5::bigint, 'the next UTC day begins anew') from playground.accounts where account_id = :'early_id';
+
+-- What waited for the address.
+select tests.make_user('giver@example.com') as giver_id \gset
+select tests.buy(:'giver_id', 100, 5), tests.advance('14 days') \g /dev/null
+select tests.give(:'giver_id', 'gifted@example.com', 40), tests.give(:'giver_id', 'other@example.com', 10) \g /dev/null
+select api.register_user(' Gifted@example.com', null, '$argon2id$x', sha256('e')) ->> 'id' as gifted_id \gset
+select is(tests.ledger(:'gifted_id'), array['1 signup +5 = 5 (signup +5)', '2 gift +40 = 45 (gift +40)'], 'gifts that waited for the address arrive with the person');
+select is((select count(*) from playground.waiting_gifts), 1::bigint, 'those for others go on waiting');
+select is_empty('select tests.book_errors()', 'the books hold');
 
 select * from finish();
 rollback;
