@@ -12,6 +12,8 @@ begin
     perform engine.claim_stripe_id(p_customer_id, 'customer', v_account.account_id);
     update playground.customers set customer_id = p_customer_id where account_id = v_account.account_id;
     v_customer_id := p_customer_id;
+    -- Events that were faster than this answer.
+    perform engine.retry_waiting(p_customer_id);
   end if;
   return v_customer_id;
 end $$;

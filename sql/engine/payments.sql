@@ -66,7 +66,7 @@ begin
     -- A charge that only succeeded has nothing to tell but its receipt.
     state := case p_type when 'charge.succeeded' then 'ignored' else 'parked' end;
     reason := 'unknown_payment';
-    waits_for := v_payment_intent_id;
+    waits_for := case state when 'parked' then v_payment_intent_id end;
     return;
   elsif v_refunded_cents is null then
     reason := 'malformed';
