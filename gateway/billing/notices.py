@@ -10,7 +10,6 @@ import msgspec
 
 from gateway.billing.wording import credit_count, day, money, name, paragraphs, quotation
 
-PLAN_NAMES = {"prpm_plus": "PRPM+", "verified": "Verified organisation"}
 Parts = tuple[str | None, ...]
 
 
@@ -68,10 +67,12 @@ class Refund(Notice):
     def parts(self, site: str) -> Parts:
         return (
             f"A payment of yours was refunded: {money(self.refunded, self.currency)}. Banks take some days to show it.",
-            f"The credits it had paid for go back: {credit_count(self.credits)}. Your account holds "
-            f"{credit_count(self.balance)} now.",
-            f"Of these, {credit_count(self.shortfall)} had been used already. The next credits you buy make up for "
-            "that first, and until then you cannot give credits away."
+            f"{credit_count(self.credits)} that it had paid for go back. Your account holds "
+            f"{credit_count(self.balance)} now."
+            if self.credits
+            else None,
+            f"Of these, {credit_count(self.shortfall)} are used up or in use just now. What comes back of them, and "
+            "the next credits you buy, make up for that first; until then you cannot give credits away."
             if self.shortfall
             else None,
         )
@@ -85,8 +86,11 @@ class Dispute(Notice):
 
     def parts(self, site: str) -> Parts:
         return (
-            "Your bank tells us that you dispute a payment. Until that is decided, what is left of the "
-            f"{credit_count(self.credits)} it paid for cannot be used.",
+            "Your bank tells us that you dispute a payment.",
+            f"Until that is decided, {credit_count(self.credits)} that it paid for cannot be used, as far as they are "
+            "left."
+            if self.credits
+            else None,
             "What you can do: if you know the payment, ask your bank to withdraw the dispute. As soon as the bank "
             "tells us, the credits can be used again. If you do not know it, there is nothing to do: if the bank "
             "decides for you, you get your money back and the credits are removed.",
@@ -98,12 +102,12 @@ class PastDue(Notice):
     period_end: datetime | None = None
 
     def subject(self) -> str:
-        return f"We could not collect the payment for {_plan(self.plan)}"
+        return f"We could not collect the payment for {name(self.plan)}"
 
     def parts(self, site: str) -> Parts:
         until = f" Your paid month ended on {day(self.period_end)}." if self.period_end else ""
         return (
-            f"The payment that renews {_plan(self.plan)} did not go through.{until}",
+            f"The payment that renews {name(self.plan)} did not go through.{until}",
             "What you can do: look whether your card is still valid, or enter another one, under Manage subscription "
             f"at {site}. The payment is tried again by itself in the next days.",
             "Once it goes through, your plan goes on as before. If it does not, the plan ends, and with it what is "
@@ -116,11 +120,11 @@ class SubscriptionEnded(Notice):
     ended_at: datetime
 
     def subject(self) -> str:
-        return f"Your plan {_plan(self.plan)} has ended"
+        return f"Your plan {name(self.plan)} has ended"
 
     def parts(self, site: str) -> Parts:
         return (
-            f"Your subscription to {_plan(self.plan)} ended on {day(self.ended_at)}. Nothing more will be charged "
+            f"Your subscription to {name(self.plan)} ended on {day(self.ended_at)}. Nothing more will be charged "
             "for it. Credits you bought stay yours.",
             f"You can subscribe again whenever you like: {site}",
         )
@@ -215,10 +219,6 @@ def word(kind: str, details: bytes, username: str | None, site: str) -> Wording:
     greeting = f"Hello {name(username)}," if username else "Hello,"
     text = paragraphs(greeting, *notice.parts(site))
     return Wording(notice.subject(), f"{text}\n-- \nScrip\n{site}\n")
-
-
-def _plan(plan: str) -> str:
-    return PLAN_NAMES.get(plan, name(plan))
 
 
 def _their_words(message: str | None) -> Parts:

@@ -15,7 +15,11 @@ SITE = "https://scrip.example"
     ("kind", "subject", "told"),
     [
         ("purchase", "Your 250 credits have arrived", ["Medium", "$10.00", "255 credits", SITE]),
-        ("refund", "A refund of $10.00", ["250 credits", "5 credits", "30 credits had been used", "give credits away"]),
+        (
+            "refund",
+            "A refund of $10.00",
+            ["250 credits", "5 credits", "30 credits are used up or in use", "give credits away"],
+        ),
         ("dispute", "A payment of yours is disputed", ["250 credits", "ask your bank to withdraw"]),
         ("past_due", "We could not collect the payment for PRPM+", ["3 March 2031, 10:00 UTC", "card", SITE]),
         ("subscription_ended", "Your plan Verified organisation has ended", ["3 March 2031, 10:00 UTC"]),
@@ -35,13 +39,21 @@ def test_each_kind_says_what_happened_and_what_to_do(kind: str, subject: str, to
         assert words in wording.text or words in running
 
 
+def test_instants_are_read_as_the_database_writes_them() -> None:
+    details = {"plan": "PRPM+", "endedAt": "2031-03-03T10:00:00.000Z"}
+    assert "PRPM+ ended on 3 March 2031, 10:00 UTC" in word("subscription_ended", body(details), None, SITE).text
+    assert "Your paid month" not in word("past_due", body({"plan": "PRPM+", "periodEnd": None}), None, SITE).text
+
+
 def test_every_kind_is_tried_above() -> None:
     assert set(DETAILS) == set(KINDS)
 
 
 def test_what_is_not_owed_is_not_mentioned() -> None:
     refund = DETAILS["refund"] | {"shortfall": 0}
-    assert "used already" not in word("refund", body(refund), "ann", SITE).text
+    assert "used up" not in word("refund", body(refund), "ann", SITE).text
+    assert "go back" not in word("refund", body(refund | {"credits": 0}), "ann", SITE).text
+    assert "cannot be used" not in word("dispute", body({"credits": 0}), "ann", SITE).text
     assert "They wrote" not in word("gift_waiting", body(DETAILS["gift_waiting"]), None, SITE).text
     assert word("gift_returned", body({"credits": 1}), None, SITE).text.startswith("Hello,\n")
 
