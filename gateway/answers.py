@@ -266,9 +266,9 @@ class Purchase(Body):
     ]
     failure: PurchaseFailure | None
     refunded: Cents
+    disputed: Annotated[int, Meta(description="Cents that a dispute is open about, or that one took.")]
     credits_revoked: Annotated[int, Meta(description="Credits taken back after refunds and lost disputes.")]
     shortfall: Annotated[int, Meta(description="Credits still to be taken back, from the next ones bought.")]
-    disputed: bool
     receipt_url: str | None
     created_at: datetime
     completed_at: datetime | None
