@@ -15,7 +15,7 @@ begin
   end if;
   perform engine.retry_event(v_received_at, p_event_id);
   return query
-  select e.state, e.reason from playground.stripe_events e where e.received_at = v_received_at and e.event_id = p_event_id;
+  select e.state::text, e.reason from playground.stripe_events e where e.received_at = v_received_at and e.event_id = p_event_id;
   perform engine.write_audit(
     'replay_stripe_event', null, p_event_id, jsonb_build_object('state', v_before),
     (select jsonb_build_object('state', e.state, 'reason', e.reason) from playground.stripe_events e where e.received_at = v_received_at and e.event_id = p_event_id),
