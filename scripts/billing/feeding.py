@@ -8,6 +8,7 @@ from psycopg import errors
 from psycopg.types.json import Jsonb
 
 from scripts.billing.listing import Item
+from scripts.setup.console import SetupError
 
 # What a try some moments later gets past.
 PASSING = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure, errors.QueryCanceled)
@@ -29,7 +30,10 @@ class Found:
 
 
 def feed(connection: psycopg.Connection, items: Iterable[Item], *, reason: str, is_applied: bool) -> Iterator[Found]:
-    """What each object changes, or would change. A customer's are one transaction: no other account waits meanwhile."""
+    """What each object changes, or would change. A customer's are one transaction: no other account waits meanwhile.
+
+    Raises SetupError for an account that these books are not of.
+    """
     customers: dict[str, list[Item]] = {}
     for item in items:
         customers.setdefault(item.customer, []).append(item)
@@ -49,6 +53,11 @@ def _feed_customer(connection: psycopg.Connection, items: list[Item], reason: st
             if attempt == ATTEMPTS:
                 said = f"{error.sqlstate} {error.diag.message_primary}"
                 return [Found(item, "failed", said, False) for item in items]
+        except psycopg.Error as error:
+            # The key is of the other mode than the webhook secrets, for one: nothing of this account belongs here.
+            if not (error.sqlstate or "").startswith("SC"):
+                raise
+            raise SetupError(f"{items[0].customer}: {error.diag.message_primary}") from None
     raise AssertionError("unreachable")
 
 

@@ -1,10 +1,12 @@
 """scripts/serve as a person meets it: one at a time per folder, everything ends with it, whatever dies first."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,11 +34,12 @@ class Serving:
         return self.process.wait(PATIENCE_SECONDS)
 
 
-def serve(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def serve(folder: Path, *arguments: str, demo: bool = False, **settings: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    bare = [] if demo else ["--no-demo"]
     return subprocess.Popen(
-        [SCRIPTS / "serve", "--data", folder, "--port", "0", "--workers", "1", "--no-demo", *arguments],
-        env=environment,
+        [SCRIPTS / "serve", "--data", folder, "--port", "0", "--workers", "1", *bare, *arguments],
+        env=environment | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,6 +53,15 @@ def started(process: subprocess.Popen[str]) -> Serving:
         if line.startswith(GREETING):
             return Serving(process, line.removeprefix(GREETING).split()[0], descendants(process.pid))
     raise AssertionError(process.stderr.read())
+
+
+def rest_of_greeting(running: Serving) -> list[str]:
+    """What is printed after the address, without empty lines."""
+    assert running.process.stdout is not None
+    lines: list[str] = []
+    while not lines or not lines[-1].startswith("Ctrl-C"):
+        lines.append(running.process.stdout.readline().strip())
+    return [line for line in lines if line]
 
 
 def descendants(pid: int) -> list[int]:
@@ -155,3 +167,70 @@ def test_a_data_folder_inside_the_checkout_is_refused() -> None:
     assert process.returncode == 1
     assert "inside the checkout" in complaint
     assert not (SCRIPTS / "data").exists()
+
+
+def paste(line: str) -> dict[str, object]:
+    """What a pasted line answers."""
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS)
+    return json.loads(done.stdout)
+
+
+def pay(page: object) -> None:
+    """What a browser sends when somebody types the card's number and presses the button."""
+    assert isinstance(page, str)
+    form = {"number": "4242 4242 4242 4242", "expires": "12/34", "cvc": "123", "action": "pay"}
+    with urllib.request.urlopen(page, urllib.parse.urlencode(form).encode(), timeout=PATIENCE_SECONDS) as reply:
+        assert reply.status == 200
+
+
+def owner(folder: Path, statement: str) -> str:
+    command = [SCRIPTS / "psql", "owner", "-XAtq", "-c", statement]
+    environment = {**os.environ, "SCRIP_DATA": str(folder)}
+    environment.pop("DATABASE_URL", None)
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.strip()
+
+
+PAID = "select count(*) from playground.purchases where status = 'succeeded'"
+SIMULATORS_SECRET = "select count(*) from playground.webhook_secrets where name = 'simulator'"
+
+
+def test_a_pack_is_bought_in_the_demo_also_after_a_restart(folder: Path) -> None:
+    """The printed line, the page it names, and Stripe's own word by webhook; a customer is known the next day."""
+    addresses = []
+    for bought in (1, 2):
+        running = started(serve(folder, demo=True))
+        greeting = rest_of_greeting(running)
+        (line,) = [line for line in greeting if line.startswith("curl") and "credits/purchase" in line]
+        assert f"The database: SCRIP_DATA={folder} scripts/psql operator" in greeting
+        assert owner(folder, "select frontend_url from playground.platform_settings") == running.address
+        pay(paste(line)["checkoutUrl"])
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while owner(folder, PAID) != str(bought):
+            assert time.monotonic() < deadline, "the webhook never came"
+        addresses.append(owner(folder, "select distinct customer_id from playground.customers"))
+        assert running.send(signal.SIGTERM) == 0
+        wait_until_gone(running.descendants)
+    assert len(set(addresses)) == 1
+
+    refused = serve(folder, demo=True, STRIPE_SECRET_KEY="sk_test_of_a_real_account")
+    _, complaint = refused.communicate(timeout=PATIENCE_SECONDS)
+    assert refused.returncode == 1
+    assert "--reset" in complaint
+    assert "sk_test_of_a_real_account" not in complaint
+
+
+def test_without_a_demo_nothing_is_sold_for_nothing(folder: Path) -> None:
+    running = started(serve(folder))
+    assert not [line for line in rest_of_greeting(running) if "Stripe" in line]
+    assert owner(folder, SIMULATORS_SECRET) == "0"
+    assert running.send(signal.SIGTERM) == 0
+
+
+def test_with_a_key_of_stripe_nothing_is_simulated(folder: Path) -> None:
+    running = started(
+        serve(folder, demo=True, STRIPE_SECRET_KEY="sk_test_of_a_real_account", STRIPE_WEBHOOK_SECRET="x" * 32)
+    )
+    assert not [line for line in rest_of_greeting(running) if "Stripe" in line]
+    assert owner(folder, SIMULATORS_SECRET) == "0"
+    assert owner(folder, "select name || is_live_mode from playground.webhook_secrets") == "defaultfalse"
+    assert running.send(signal.SIGTERM) == 0

@@ -82,15 +82,15 @@ class Reconciled:
         return {line.split()[0] for line in self.lines[:-1]}
 
 
-async def reconcile(world: World, books: Books, *arguments: str) -> Reconciled:
-    """scripts/reconcile on one copy of the books; fails when it prints nothing."""
+async def reconcile(world: World, books: Books, *arguments: str, prints: bool = True) -> Reconciled:
+    """scripts/reconcile on one copy of the books; fails when it should print a summary and does not."""
     settings = {
         "DATABASE_URL": books.database.url("postgres"),
         "STRIPE_SECRET_KEY": "sk_test_of_the_tests",
         "STRIPE_BASE_URL": world.simulated.address,
     }
     done = await run(settings, *arguments)
-    assert done.lines, done.complaint
+    assert bool(done.lines) is prints, done.complaint
     return done
 
 
@@ -165,6 +165,7 @@ async def test_four_days_without_webhooks_are_made_good(
     regained, unrefunded = await world.begin_purchase(cat, "large"), await world.begin_purchase(fay, "small")
     for payment in (kept, disputed, regained, unrefunded):
         await world.pay(payment)
+    won = await world.dispute(regained)
     await world.deliver(world.books)
     await world.pass_time(begins_after)
     await world.take_card_away(eve)
@@ -178,7 +179,7 @@ async def test_four_days_without_webhooks_are_made_good(
     await live_on(world, hearing, 6 * HOUR)
     await world.pay_on(page)
     await world.refund(kept, "&amount=300")
-    lost, won = await world.dispute(disputed), await world.dispute(regained)
+    lost = await world.dispute(disputed)
     failing = await world.refund(unrefunded, "&metadata[simulate]=pending")
     await live_on(world, hearing, 2 * DAY)
     # The plans were renewed, eve's card declined.
@@ -248,6 +249,18 @@ async def test_what_cannot_be_used_is_parked_and_ends_with_1(world: World) -> No
     paid = "select payment_intent_id from playground.purchases where status = 'succeeded'"
     assert world.books.database.rows(paid) == [(right,)]
     world.books.database.assert_ledger_holds()
+
+
+async def test_an_account_of_the_other_mode_is_refused(world: World) -> None:
+    await world.simulated.switch(livemode=True)
+    payment = await world.begin_purchase(world.register("ann"), "small")
+    await world.pay(payment)
+    before = world.books.state()
+    refused = await reconcile(world, world.books, "--days", "1", "--apply", prints=False)
+    assert refused.status == 1
+    assert "The object is of the other mode." in refused.complaint
+    assert "Traceback" not in refused.complaint
+    assert world.books.state() == before
 
 
 async def test_every_page_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
