@@ -226,6 +226,11 @@ begin
   if v_expired > 0 then
     perform engine.post_transaction(
       p_account_id, p_instant, p_instant, 'monthly', 'Monthly credits restored: the plan went on', array[p_grant_id], array[v_expired]);
+    -- A refund that found them expired finds them now.
+    perform engine.collect(p_account_id, y.payment_intent_id, p_instant)
+    from playground.periods p
+    join playground.payments y on y.account_id = p.account_id and y.invoice_id = p.invoice_id
+    where p.account_id = p_account_id and p.grant_id = p_grant_id and y.owed > y.taken;
   end if;
 end $$;
 comment on function engine.revive_grant(uuid, bigint, timestamptz) is
