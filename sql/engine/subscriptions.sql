@@ -443,10 +443,10 @@ begin
     then
       reason := 'period_confirmed_before';
     end if;
-    if v_invoice.payment_intent_id is not null then
-      perform engine.pay_invoice(v_account.account_id, v_invoice.payment_intent_id, v_invoice.invoice_id, v_account.last_instant);
-    end if;
     perform engine.retry_waiting(v_invoice.invoice_id);
+  end if;
+  if v_invoice.payment_intent_id is not null then
+    perform engine.pay_invoice(v_account.account_id, v_invoice.payment_intent_id, v_invoice.invoice_id, v_account.last_instant);
   end if;
 end $$;
 comment on function engine.apply_invoice(text, timestamptz, jsonb) is
