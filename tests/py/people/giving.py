@@ -70,23 +70,25 @@ def buy(database: Database, user_id: UUID, credits: int) -> str:
     return payment
 
 
-def refund(database: Database, giver: Person, cents: int) -> None:
-    """Stripe says that so many cents of this person's payments, of each, went back in all."""
+def refund(database: Database, giver: Person, cents: int, but: str = "") -> None:
+    """Stripe says that so many cents of this person's payments, of each but that one, went back in all."""
+    arguments = {"user": giver.user_id, "cents": cents, "but": but}
     with database.connect() as owner, owner.transaction():
-        owner.execute("select engine.touch_user(%s)", [giver.user_id])
+        owner.execute("select engine.touch_user(%(user)s)", arguments)
         owner.execute(
             """
-            update playground.payments set reported_refunded_cents = %s, reported_at = engine.now()
-            where account_id = %s
+            update playground.payments set reported_refunded_cents = %(cents)s, reported_at = engine.now()
+            where account_id = %(user)s and payment_intent_id <> %(but)s
             """,
-            [cents, giver.user_id],
+            arguments,
         )
         owner.execute(
             """
             select engine.settle_payment(p.account_id, p.payment_intent_id, a.last_instant)
-            from playground.payments p join playground.accounts a using (account_id) where p.account_id = %s
+            from playground.payments p join playground.accounts a using (account_id)
+            where p.account_id = %(user)s and p.payment_intent_id <> %(but)s
             """,
-            [giver.user_id],
+            arguments,
         )
 
 
