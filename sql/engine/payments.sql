@@ -394,7 +394,7 @@ begin
       p_payment.account_id, p_instant, p_instant, 'refund', 'Credits given back: a refund failed or a dispute was won', array[v_source.grant_id], array[v_part],
       p_purchase_id => p_payment.purchase_id);
     if v_source.expired_at is not null then
-      perform engine.expire_grant(p_payment.account_id, v_source.grant_id, p_instant, p_instant);
+      perform engine.expire_given_back(p_payment.account_id, v_source.grant_id, p_instant);
     end if;
     v_left := v_left - v_part;
   end loop;

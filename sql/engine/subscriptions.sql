@@ -313,8 +313,6 @@ declare
   v_grace constant interval := (select renewal_grace from playground.platform_settings);
   v_effective_at constant timestamptz := least(greatest(p_next_paid_at, p_period.period_end), p_instant);
   v_grant playground.grants;
-  v_cap bigint;
-  v_rolled bigint;
 begin
   select * into strict v_grant from playground.grants where account_id = v_account_id and grant_id = p_period.grant_id;
   if p_next_paid_at > p_period.period_end + v_grace then
@@ -332,27 +330,66 @@ begin
   update playground.grants
   set expires_at = v_effective_at, suspended = 0,
     unavailable_until = case when suspended > 0 then p_instant else unavailable_until end
-  where account_id = v_account_id and grant_id = v_grant.grant_id
-  returning remaining, held, suspended into v_grant.remaining, v_grant.held, v_grant.suspended;
+  where account_id = v_account_id and grant_id = v_grant.grant_id;
 
-  v_cap := (
-    select p.rollover_cap
-    from playground.subscriptions s
-    join playground.plan_prices using (plan_price)
-    join playground.plans p using (plan)
-    where s.account_id = v_account_id and s.subscription_id = p_period.subscription_id);
-  v_rolled := least(v_cap, v_grant.remaining - v_grant.held);
-  if v_rolled > 0 then
-    perform engine.add_grant(
-      v_account_id, p_instant, v_effective_at, 'rollover', 'rollover', v_rolled, 'rollover', 'Unused monthly credits rolled over',
-      p_expires_at => p_next_end, p_subscription_id => p_period.subscription_id, p_from_grant_id => v_grant.grant_id);
-  end if;
-  perform engine.expire_grant(v_account_id, v_grant.grant_id, p_instant, v_effective_at);
+  perform engine.roll_on(p_period, p_next_end, p_instant, v_effective_at);
   -- A dispute of its payment follows the credits.
   perform engine.suspend(y, p_instant) from playground.payments y where y.account_id = v_account_id and y.invoice_id = p_period.invoice_id;
 end $$;
 comment on function engine.close_period(playground.periods, timestamptz, timestamptz, timestamptz) is
   'Ends a period because the next one is confirmed: unused credits (not held) roll over up to the cap until p_next_end if the next invoice was paid by period end + renewal_grace, the rest expires.';
+
+create or replace function engine.roll_on(
+  p_period playground.periods, p_next_end timestamptz, p_instant timestamptz, p_effective_at timestamptz)
+returns void
+language plpgsql volatile
+as $$
+declare
+  v_account_id constant uuid := p_period.account_id;
+  v_unused bigint := (select remaining - held from playground.grants where account_id = v_account_id and grant_id = p_period.grant_id);
+  v_room bigint := (
+    select p.rollover_cap
+    from playground.subscriptions s
+    join playground.plan_prices using (plan_price)
+    join playground.plans p using (plan)
+    where s.account_id = v_account_id and s.subscription_id = p_period.subscription_id)
+    - (select coalesce(sum(granted), 0) from playground.grants where account_id = v_account_id and from_grant_id = p_period.grant_id);
+begin
+  if least(v_room, v_unused) > 0 then
+    perform engine.add_grant(
+      v_account_id, p_instant, p_effective_at, 'rollover', 'rollover', least(v_room, v_unused), 'rollover', 'Unused monthly credits rolled over',
+      p_expires_at => p_next_end, p_subscription_id => p_period.subscription_id, p_from_grant_id => p_period.grant_id);
+  end if;
+  perform engine.expire_grant(v_account_id, p_period.grant_id, p_instant, p_effective_at);
+end $$;
+comment on function engine.roll_on(playground.periods, timestamptz, timestamptz, timestamptz) is
+  'What is unused (not held) of a period that was renewed rolls over up to the cap until p_next_end, the rest expires. Safe to repeat when more comes back.';
+
+create or replace function engine.expire_given_back(p_account_id uuid, p_grant_id bigint, p_instant timestamptz)
+returns void
+language plpgsql volatile
+as $$
+declare
+  v_period playground.periods;
+  v_next playground.periods;
+begin
+  select * into v_period from playground.periods where account_id = p_account_id and grant_id = p_grant_id;
+  select * into v_next
+  from playground.periods
+  where account_id = p_account_id and subscription_id = v_period.subscription_id and period_start >= v_period.period_end
+  order by period_start
+  limit 1;
+  -- Had the credits been there at the renewal, they would have rolled over.
+  if v_next.period_end > p_instant
+    and v_next.paid_at <= v_period.period_end + (select renewal_grace from playground.platform_settings)
+  then
+    perform engine.roll_on(v_period, v_next.period_end, p_instant, p_instant);
+  else
+    perform engine.expire_grant(p_account_id, p_grant_id, p_instant, p_instant);
+  end if;
+end $$;
+comment on function engine.expire_given_back(uuid, bigint, timestamptz) is
+  'What was given back to a grant that has expired expires at once, or goes where it would be had it never been taken: to the rollover of the renewal.';
 
 create or replace function engine.apply_invoice(
   p_type text, p_created_at timestamptz, p_object jsonb,
