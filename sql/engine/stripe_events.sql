@@ -44,7 +44,7 @@ begin
 exception
   -- An event that contradicts the books must not be delivered for ever, nor lost: it waits for somebody to look. What
   -- passes by itself (a lock, a restart) is raised, and Stripe sends it again.
-  when integrity_constraint_violation or data_exception or plpgsql_error or invalid_text_representation
+  when integrity_constraint_violation or data_exception or plpgsql_error or cardinality_violation or syntax_error_or_access_rule_violation
     or sqlstate 'SCL01' or sqlstate 'SCB09' or sqlstate 'SCA02' then
     state := 'parked';
     reason := 'failed: ' || sqlstate || ' ' || left(sqlerrm, 300);

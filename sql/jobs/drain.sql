@@ -39,6 +39,18 @@ begin
 end $$;
 comment on procedure jobs.drain_expire_rollover_credits() is 'Every minute: expires the credits that are due, in batches.';
 
+create or replace procedure jobs.drain_process_parked_events()
+language plpgsql
+as $$
+declare
+  v_stop_at constant timestamptz := pg_catalog.clock_timestamp() + interval '50 seconds';
+begin
+  while jobs.process_parked_events() > 0 and pg_catalog.clock_timestamp() < v_stop_at loop
+    commit;
+  end loop;
+end $$;
+comment on procedure jobs.drain_process_parked_events() is 'Every minute: tries the events that are parked and due again, one a transaction.';
+
 create or replace procedure jobs.drain_process_gifts()
 language plpgsql
 as $$

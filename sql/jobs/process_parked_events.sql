@@ -1,4 +1,4 @@
-create or replace function jobs.process_parked_events(p_limit integer default 100)
+create or replace function jobs.process_parked_events(p_limit integer default 1)
 returns integer
 language plpgsql volatile security definer
 set search_path = ''
@@ -7,7 +7,7 @@ declare
   v_now constant timestamptz := engine.now();
   v_alert_after constant interval := (select parked_alert_after from playground.platform_settings);
   v_event record;
-  v_handled integer := 0;
+  v_tried integer := 0;
 begin
   for v_event in
     select received_at, event_id, type, reason
@@ -16,13 +16,12 @@ begin
     order by next_try_at
     limit p_limit
   loop
-    if engine.retry_event(v_event.received_at, v_event.event_id) <> 'parked' then
-      v_handled := v_handled + 1;
-    elsif v_event.received_at <= v_now - v_alert_after then
+    v_tried := v_tried + 1;
+    if engine.retry_event(v_event.received_at, v_event.event_id) = 'parked' and v_event.received_at <= v_now - v_alert_after then
       perform engine.alert_parked(v_event.event_id, v_event.type, v_event.reason, v_now);
     end if;
   end loop;
-  return v_handled;
+  return v_tried;
 end $$;
 comment on function jobs.process_parked_events(integer) is
-  'Every minute: tries parked events again, each after a growing pause, and alerts for those that wait longer than parked_alert_after. Returns how many are parked no more.';
+  'Every minute: tries parked events again, each after a growing pause, and alerts for those that wait longer than parked_alert_after. One an event, so that no account waits for another. Returns how many were tried; 0 when none is due.';

@@ -43,6 +43,17 @@ begin
   get diagnostics v_deleted = row_count;
   v_total := v_total + v_deleted;
 
+  delete from playground.notices
+  where (user_id, notice_id) in (
+    select user_id, notice_id
+    from playground.notices
+    where ended_at < v_now - interval '90 days'
+    limit p_limit
+    for update skip locked
+  );
+  get diagnostics v_deleted = row_count;
+  v_total := v_total + v_deleted;
+
   delete from playground.code_attempts
   where subject_hash in (
     select subject_hash
@@ -66,4 +77,4 @@ begin
   return v_total + v_deleted;
 end $$;
 comment on function jobs.purge(integer) is
-  'Every hour: deletes what is kept for a time only, at most p_limit rows of each table: answers to Idempotency-Keys past answer_retention, refresh tokens a week after their end, sign-in attempts and wrong promo codes of yesterday, windows of hours after 40 days and of days after 400. Returns how many rows went; 0 when there is nothing left.';
+  'Every hour: deletes what is kept for a time only, at most p_limit rows of each table: answers to Idempotency-Keys past answer_retention, refresh tokens a week after their end, sign-in attempts and wrong promo codes of yesterday, windows of hours after 40 days and of days after 400, messages to people 90 days after they were sent. Returns how many rows went; 0 when there is nothing left.';

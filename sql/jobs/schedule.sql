@@ -18,7 +18,7 @@ begin
       ('expire_holds', '* * * * *', 'call jobs.drain_expire_holds()'),
       ('process_monthly_reset', '* * * * *', 'call jobs.drain_process_monthly_reset()'),
       ('expire_rollover_credits', '* * * * *', 'call jobs.drain_expire_rollover_credits()'),
-      ('process_parked_events', '* * * * *', 'select jobs.process_parked_events()'),
+      ('process_parked_events', '* * * * *', 'call jobs.drain_process_parked_events()'),
       ('process_gifts', '* * * * *', 'call jobs.drain_process_gifts()'),
       ('verify_ledger', '*/5 * * * *', 'select jobs.verify_ledger()'),
       ('verify_whole_ledger', '11 4 * * *', 'select jobs.verify_ledger(true)'),

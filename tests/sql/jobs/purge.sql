@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(10);
+select plan(11);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id \gset
 
@@ -21,11 +21,14 @@ values
 insert into playground.login_attempts values
   ('old', engine.now() - interval '1 day 1 second', 1), ('recent', engine.now() - interval '1 hour', 1);
 insert into playground.code_attempts select * from playground.login_attempts;
+insert into playground.notices (user_id, notice_id, kind, subject, details, state, next_try_at, created_at, ended_at)
+select :'ann_id', gen_random_uuid(), 'refund', subject, '{}', state, engine.now(), engine.now() - interval '91 days', engine.now() - ended
+from (values ('old', 'sent', interval '91 days'), ('recent', 'sent', interval '89 days'), ('due', 'due', null)) as written (subject, state, ended);
 insert into playground.cost_windows (user_id, kind, starts_at)
 select :'ann_id', kind, engine.now() - age::interval
 from (values ('hour', '41 days'), ('hour', '39 days'), ('day', '401 days'), ('day', '399 days'), ('month', '900 days')) as listed (kind, age);
 
-select is(jobs.purge(1), 5, 'a batch is as large as asked for, of each table');
+select is(jobs.purge(1), 6, 'a batch is as large as asked for, of each table');
 select is(jobs.purge(1), 2, 'the next one goes on');
 select is(jobs.purge(1), 1, 'until all is gone');
 select is(jobs.purge(), 0, 'and then there is nothing left');
@@ -38,6 +41,7 @@ select is(count(*), 0::bigint, 'a refresh token is kept a week after its end') f
 select is(count(*), 2::bigint, 'younger and living ones stay') from playground.refresh_tokens;
 select results_eq('select email_hash from playground.login_attempts', $$ values ('recent'::bytea) $$, 'sign-in attempts are kept a day');
 select results_eq('select subject_hash from playground.code_attempts', $$ values ('recent'::bytea) $$, 'so are wrong promo codes');
+select results_eq('select subject from playground.notices order by 1', $$ values ('due'), ('recent') $$, 'messages 90 days after they were sent, never one that is due');
 select results_eq(
   'select kind::text, engine.now() - starts_at from playground.cost_windows order by 1',
   $$ values ('day', '399 days'::interval), ('hour', '39 days'), ('month', '900 days') $$,
