@@ -41,7 +41,8 @@ def name(words: str) -> str:
 
 def quotation(words: str) -> str:
     """What somebody else wrote, so that nobody takes it for ours."""
-    lines = _UNSEEN.sub("", words.replace("\r", "\n")).strip().splitlines()
+    # Whatever some program may take for the end of a line is one, and gets its mark.
+    lines = [_UNSEEN.sub("", line) for line in words.strip().splitlines()]
     return "\n".join(_wrap(line, "> ") if line.strip() else ">" for line in lines)
 
 

@@ -112,4 +112,4 @@ def test_other_people_s_words_are_always_marked_as_theirs() -> None:
 
 
 def test_a_quotation_cannot_be_ended_by_a_line_like_ours() -> None:
-    assert wording.quotation("a\n\nb") == "> a\n>\n> b"
+    assert wording.quotation("a\n\nb\r\nc\rd\u2028e") == "> a\n>\n> b\n> c\n> d\n> e"
