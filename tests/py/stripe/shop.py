@@ -129,9 +129,9 @@ class Shop:
         """What an operator does when the cause is gone."""
         return Fate(*self.rows("select * from admin.replay_stripe_event(%s, 'the cause is gone')", event_id)[0])
 
-    def run_job(self) -> int:
+    def run_job(self) -> None:
         """What the scheduler does each minute."""
-        return self.database.value("select jobs.process_parked_events()", role="scrip_cron")
+        self.database.rows("call jobs.drain_process_parked_events()", role="scrip_cron")
 
     def balance(self, payer: Payer) -> int:
         return self.value("select api.get_balance(%s)", payer.id)["balance"]
