@@ -33,11 +33,16 @@ class Paid:
     at: datetime
 
 
-def live(payer: Payer, packs: dict[UUID, str], chance: random.Random, count: int) -> Life:
-    """A life of `count` events up to NOW; what does not fit is made up by attempts that the bank refused."""
+def live(payer: Payer, packs: dict[UUID, str], chance: random.Random, count: int, second_payments: float = 0.1) -> Life:
+    """A life of `count` events up to NOW; what is missing is made up by attempts that the bank refused.
+
+    second_payments: the share of purchases that are paid twice; which of two counts is a matter of who is heard first.
+    """
     life = Life(payer, packs)
     plan = list(plan_life(Plan(payer, is_old_shape=False), chance))
-    bought = [list(purchase_life(payer, purchase_id, pack, chance)) for purchase_id, pack in packs.items()]
+    bought = [
+        list(purchase_life(payer, purchase_id, pack, chance, second_payments)) for purchase_id, pack in packs.items()
+    ]
     for events in [plan, *bought]:
         life.events += [event for event in events if event.created <= NOW]
     refused = Payment(payer, *next(iter(packs.items()))[:1], "again", next(iter(packs.values())))
@@ -51,7 +56,9 @@ def live(payer: Payer, packs: dict[UUID, str], chance: random.Random, count: int
 DECLINES = ["card_declined", "insufficient_funds", "expired_card"]
 
 
-def purchase_life(payer: Payer, purchase_id: UUID, pack: str, chance: random.Random) -> Iterator[Event]:
+def purchase_life(
+    payer: Payer, purchase_id: UUID, pack: str, chance: random.Random, second_payments: float
+) -> Iterator[Event]:
     payment = Payment(payer, purchase_id, purchase_id.hex[:6], pack)
     moment = at(chance.uniform(2, 120))
     for number in range(chance.choice([0, 0, 0, 1, 2])):
@@ -61,7 +68,7 @@ def purchase_life(payer: Payer, purchase_id: UUID, pack: str, chance: random.Ran
         return
     yield payment.succeeded(moment)
     yield payment.charge("succeeded", moment, 0, "charge.succeeded")
-    if chance.random() < 0.1:
+    if chance.random() < second_payments:
         # Paid on both ways; the second one is given back, and has no other end.
         yield Payment(payer, purchase_id, f"{purchase_id.hex[:6]}_second", pack).succeeded(
             moment + timedelta(seconds=9)
