@@ -4,23 +4,33 @@ create or replace function engine.verify_payments(p_since timestamptz)
 returns table (invariant text, account_id uuid, detail text)
 language sql stable
 as $$
-  with checked as (
+  with touched as (
+    select * from playground.accounts a where p_since is null or a.last_instant >= p_since
+  ), lot as (
+    select g.account_id, g.purchase_id, count(*) as grants, sum(g.granted) as granted
+    from playground.grants g
+    join touched using (account_id)
+    where g.source = 'purchase'
+    group by 1, 2
+  ), given as (
+    select p.account_id, sum(p.budget_usd) as budget_usd from playground.payments p join touched using (account_id) group by 1
+  ), drawn as (
+    select u.account_id, sum(u.budget_usd) as budget_usd from playground.usage u join touched using (account_id) where u.budget_usd > 0 group by 1
+  ), checked as (
     select p.*,
       coalesce((select sum(r.credits) from playground.revocations r where r.account_id = p.account_id and r.payment_intent_id = p.payment_intent_id), 0) as revoked,
       -- What is wanted of gifts is counted on until the receiver's side has said that it is not there.
       coalesce((select sum(g.wanted) from playground.gift_parts g where g.account_id = p.account_id and g.payment_intent_id = p.payment_intent_id), 0) as of_gifts
     from playground.payments p
-    join playground.accounts a using (account_id)
-    where p_since is null or a.last_instant >= p_since
+    join touched using (account_id)
   ), bought as (
     select p.*, t.type, t.amount, t.purchase_id as line_purchase_id, y.paid_cents, y.purchase_id as payment_purchase_id,
-      (select count(*) from playground.grants g where g.account_id = p.account_id and g.purchase_id = p.purchase_id and g.source = 'purchase') as grants,
-      (select sum(g.granted) from playground.grants g where g.account_id = p.account_id and g.purchase_id = p.purchase_id and g.source = 'purchase') as granted
+      coalesce(lot.grants, 0) as grants, lot.granted
     from playground.purchases p
-    join playground.accounts a using (account_id)
+    join touched using (account_id)
+    left join lot on lot.account_id = p.account_id and lot.purchase_id = p.purchase_id
     left join playground.transactions t on t.account_id = p.account_id and t.number = p.number
     left join playground.payments y on y.account_id = p.account_id and y.payment_intent_id = p.payment_intent_id
-    where p_since is null or a.last_instant >= p_since
   )
   select 'payment_is_credited_once', account_id, format('purchase %s: %s, %s grants of %s credits, line %s', purchase_id, status, grants, granted, number)
   from bought
@@ -29,11 +39,10 @@ as $$
       or line_purchase_id is distinct from purchase_id or paid_cents is distinct from price_cents or payment_purchase_id is distinct from purchase_id
     else grants > 0 end
   union all
-  select 'payment_is_credited_once', g.account_id, format('grant %s belongs to no purchase', g.grant_id)
-  from playground.grants g
-  join playground.accounts a using (account_id)
-  where g.source = 'purchase' and (p_since is null or a.last_instant >= p_since)
-    and not exists (select from playground.purchases p where p.account_id = g.account_id and p.purchase_id = g.purchase_id)
+  select 'payment_is_credited_once', lot.account_id, format('%s grants belong to no purchase', lot.grants)
+  from lot
+  left join playground.purchases p on p.account_id = lot.account_id and p.purchase_id = lot.purchase_id
+  where p.purchase_id is null
   union all
   select 'revoked_is_what_is_owed', account_id, format('payment %s: %s of %s credits owed, taken %s, from grants %s, of gifts %s, due %s, short %s',
     payment_intent_id, owed, credits, taken, revoked, of_gifts, revoke_due, shortfall)
@@ -43,16 +52,15 @@ as $$
     or owed <> engine.owed_credits(credits, paid_cents, refunded_cents + lost_cents)
     or suspended <> engine.owed_credits(credits, paid_cents, refunded_cents + lost_cents + disputed_cents) - owed
   union all
-  select 'budget_is_purchases_less_runs', a.account_id, format('budget %s, purchases gave %s, runs drew %s', a.cost_budget_usd, b.given, b.drawn)
-  from playground.accounts a
-  cross join lateral (
-    select coalesce((select sum(p.budget_usd) from playground.payments p where p.account_id = a.account_id), 0) as given,
-      coalesce((select sum(u.budget_usd) from playground.usage u where u.account_id = a.account_id and u.budget_usd > 0), 0) as drawn) as b
-  where a.cost_budget_usd <> b.given - b.drawn and (p_since is null or a.last_instant >= p_since)
+  select 'budget_is_purchases_less_runs', a.account_id, format('budget %s, purchases gave %s, runs drew %s', a.cost_budget_usd, coalesce(given.budget_usd, 0), coalesce(drawn.budget_usd, 0))
+  from touched a
+  left join given using (account_id)
+  left join drawn using (account_id)
+  where a.cost_budget_usd <> coalesce(given.budget_usd, 0) - coalesce(drawn.budget_usd, 0)
   union all
   select 'debts_are_known', c.account_id, format('payment %s owes, the account does not know', c.payment_intent_id)
   from checked c
-  join playground.accounts a using (account_id)
+  join touched a using (account_id)
   where (c.revoke_due > 0 or c.shortfall > 0 or c.budget_due_usd > 0) and not a.is_owing
 $$;
 comment on function engine.verify_payments(timestamptz) is 'Violations between money and credits: purchases credited other than once, revocations, bought cost budget (US dollars).';
