@@ -17,6 +17,7 @@ from tests.py.support.database import Database
 from tests.py.support.proxy import DatabaseProxy, Stop
 
 WEBHOOK = "/api/v1/webhooks/stripe/credits"
+WHEN = ["before", "after"]
 
 
 class MortalShop(Shop):
@@ -28,10 +29,6 @@ class MortalShop(Shop):
     async def start(self) -> None:
         settings = STRIPE | {"stripe_base_url": self.stripe, "billing_poll_seconds": 0.2, "port": self.gateway.port}
         self.gateway = await Gateway.start(self.folder, self.proxy.url, "http://127.0.0.1:1", **settings)
-
-    async def restart(self) -> None:
-        self.gateway.kill()
-        await self.start()
 
 
 @pytest.fixture
@@ -82,40 +79,57 @@ async def finishes(shop: MortalShop, person: Person, key: str | None) -> None:
     assert await shop.balance(person) == 255
 
 
-# Without a key nobody can tell the try that came after an answer was kept from another purchase.
-WITH_A_KEY_ONLY = ("record_purchase", "after")
+AROUND = [(function, when) for function in ("start_purchase", "record_customer", "record_purchase") for when in WHEN]
 
 
-@pytest.mark.parametrize("has_key", [True, False], ids=["with a key", "without"])
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("function", ["start_purchase", "record_customer", "record_purchase"])
-async def test_killed_around_a_call_of_the_database(
-    shop: MortalShop, key: str, function: str, when: str, has_key: bool
-):
+@pytest.mark.parametrize(("function", "when"), AROUND)
+async def test_killed_around_a_call_of_the_database(shop: MortalShop, key: str, function: str, when: str):
     ann = shop.person()
     stop: Stop = getattr(shop.proxy, f"stop_{when}")(function)
-    given = key if has_key else None
-    await dies_buying(shop, ann, given, stop.reached())
+    await dies_buying(shop, ann, key, stop.reached())
     stop.cut()
     await shop.start()
-    if not has_key and (function, when) == WITH_A_KEY_ONLY:
-        assert (await shop.buy(ann)).status == 200
-        assert len(await shop.customers_of(ann)) == 1
-        assert len(await shop.payments_of(ann)) == len(await shop.purchases(ann)) == 2
-        return
-    await finishes(shop, ann, given)
+    await finishes(shop, ann, key)
 
 
-@pytest.mark.parametrize("has_key", [True, False], ids=["with a key", "without"])
-@pytest.mark.parametrize("path", ["/v1/customers", "/v1/payment_intents", "/v1/checkout/sessions"])
-async def test_killed_while_stripe_has_done_it_and_not_answered(shop: MortalShop, key: str, path: str, has_key: bool):
+@pytest.mark.parametrize(("function", "when"), [("record_customer", "after"), ("record_purchase", "before")])
+async def test_killed_around_a_call_of_the_database_without_a_key(shop: MortalShop, function: str, when: str):
     bob = shop.person()
+    stop: Stop = getattr(shop.proxy, f"stop_{when}")(function)
+    await dies_buying(shop, bob, None, stop.reached())
+    stop.cut()
+    await shop.start()
+    await finishes(shop, bob, None)
+
+
+async def test_without_a_key_what_comes_after_an_answer_was_kept_is_another_purchase(shop: MortalShop):
+    cleo = shop.person()
+    stop = shop.proxy.stop_after("record_purchase")
+    await dies_buying(shop, cleo, None, stop.reached())
+    stop.cut()
+    await shop.start()
+    assert (await shop.buy(cleo)).status == 200
+    assert len(await shop.customers_of(cleo)) == 1
+    assert len(await shop.payments_of(cleo)) == len(await shop.purchases(cleo)) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "has_key"),
+    [
+        ("/v1/customers", True),
+        ("/v1/payment_intents", True),
+        ("/v1/payment_intents", False),
+        ("/v1/checkout/sessions", True),
+    ],
+)
+async def test_killed_while_stripe_has_done_it_and_not_answered(shop: MortalShop, key: str, path: str, has_key: bool):
+    dan = shop.person()
     await shop.control("faults", {"action": "timeout", "path": path, "method": "POST"})
     given = key if has_key else None
-    await dies_buying(shop, bob, given, stripe_waits(shop))
+    await dies_buying(shop, dan, given, stripe_waits(shop))
     await shop.control("release")
     await shop.start()
-    await finishes(shop, bob, given)
+    await finishes(shop, dan, given)
 
 
 async def stripe_waits(shop: Shop) -> None:
@@ -124,10 +138,10 @@ async def stripe_waits(shop: Shop) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", WHEN)
 async def test_killed_while_an_event_comes_in(shop: MortalShop, when: str):
-    cleo = shop.person()
-    bought = await shop.buy(cleo)
+    eve = shop.person()
+    bought = await shop.buy(eve)
     stop: Stop = getattr(shop.proxy, f"stop_{when}")("record_stripe_event")
     await shop.pay(bought.json["clientSecret"])
     await stop.reached()
@@ -136,13 +150,13 @@ async def test_killed_while_an_event_comes_in(shop: MortalShop, when: str):
     await shop.start()
     # Stripe sends it again.
     await shop.idle()
-    assert await shop.balance(cleo) == 255
+    assert await shop.balance(eve) == 255
 
 
 async def test_told_to_end_it_finishes_the_purchase_first(shop: MortalShop, key: str):
-    dan = shop.person()
+    finn = shop.person()
     stop = shop.proxy.stop_before("record_purchase")
-    buying = asyncio.create_task(shop.buy(dan, key=key))
+    buying = asyncio.create_task(shop.buy(finn, key=key))
     await stop.reached()
     buying.cancel()
     ending = asyncio.create_task(asyncio.to_thread(shop.gateway.stop))
@@ -150,5 +164,5 @@ async def test_told_to_end_it_finishes_the_purchase_first(shop: MortalShop, key:
     stop.resume()
     await ending
     await shop.start()
-    again = await shop.buy(dan, key=key)
+    again = await shop.buy(finn, key=key)
     assert (again.status, again.headers["Idempotent-Replayed"]) == (200, "true")

@@ -5,14 +5,13 @@ import asyncio
 import pytest
 
 from tests.py.billing.shop import CARD, DECLINED_CARD, FRONTEND, PAGES, Shop
+from tests.py.gateway.world import Person
 
 PURCHASE = "/playground/credits/purchase"
 
 
 async def test_a_pack_is_bought_paid_credited_and_refunded(shop: Shop):
     registered = await shop.post("/auth/register", {"email": "ann@example.com", "password": "long enough"})
-    from tests.py.gateway.world import Person
-
     ann = Person(registered.json["user"]["id"], registered.json["accessToken"])
     bought = await shop.buy(ann, "medium")
     assert bought.status == 200, bought.octets
@@ -201,3 +200,22 @@ async def test_somebody_elses_purchases_are_not_shown(shop: Shop):
     mia, ned = shop.person(), shop.person()
     await shop.buy(mia)
     assert await shop.purchases(ned) == []
+
+
+async def test_nothing_secret_or_personal_is_logged(shop: Shop):
+    olga = shop.person()
+    bought = await shop.buy(olga, **PAGES)
+    await shop.control("faults", {"action": "500", "path": "/v1/payment_intents", "method": "POST"})
+    await shop.buy(olga, "large")
+    email = shop.value("select email from playground.users where user_id = %s", olga.id)
+    log = shop.gateway._child.log.read_text()
+    assert "stripe refused" in log
+    for secret in (
+        email,
+        bought.json["clientSecret"],
+        bought.json["checkoutUrl"],
+        "sk_test",
+        "example.com",
+        olga.token,
+    ):
+        assert secret not in log
