@@ -1,9 +1,10 @@
 -- depends: 0005_activity
 -- Money that comes in, and what it brings. Rows of a payer begin with the account; what must be unique across accounts
 -- (Stripe's ids, event ids) lies in look-ups of its own.
+--
+-- What is altered is small: settings are one row, and before this migration the plans are the few that operators set by hand.
+-- squawk-ignore-file constraint-missing-not-valid, require-concurrent-index-creation, require-concurrent-index-deletion, ban-drop-not-null
 
--- One row.
--- squawk-ignore constraint-missing-not-valid
 alter table playground.platform_settings
   add column purchases_per_minute integer not null default 3,
   add column signature_tolerance interval not null default interval '300 seconds',
@@ -52,12 +53,8 @@ comment on column playground.grants.gift_id is 'The gift that brought these cred
 comment on column playground.grants.unavailable_until is 'Until then credits of this grant were suspended or expired, and have come back since; null when that never happened.';
 
 -- Plans of Stripe begin without a confirmed period, and an incomplete one has not begun at all.
--- Nobody pays for a plan before this migration: the table has the few plans that operators set by hand.
--- squawk-ignore require-concurrent-index-deletion
 drop index playground.subscriptions_one_live_per_account;
--- squawk-ignore require-concurrent-index-creation
 create unique index subscriptions_one_live_per_account on playground.subscriptions (account_id) where ended_at is null and status <> 'incomplete';
--- squawk-ignore ban-drop-not-null, constraint-missing-not-valid
 alter table playground.subscriptions
   alter column anchor drop not null,
   alter column period_end drop not null,
@@ -70,7 +67,6 @@ alter table playground.subscriptions
   add constraint subscriptions_by_hand_have_an_anchor check (source <> 'operator' or (anchor is not null and period_end is not null)),
   add constraint subscriptions_of_stripe_have_its_id check ((source = 'stripe') = (stripe_subscription_id is not null)),
   add constraint subscriptions_of_stripe_have_a_state check ((source = 'stripe') = (state_at is not null));
--- squawk-ignore require-concurrent-index-creation
 create unique index subscriptions_stripe_id_is_used_once on playground.subscriptions (account_id, stripe_subscription_id) where stripe_subscription_id is not null;
 comment on column playground.subscriptions.suspend_at is 'Past due: when the grace credits of the ended period are to be suspended.';
 comment on column playground.subscriptions.state_at is 'When Stripe made the event that this state comes from; with state_period_start, state_rank and state_event_id it decides which of two events is newer.';
