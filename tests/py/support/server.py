@@ -60,6 +60,12 @@ class Server:
         with self.admin() as admin:
             create = sql.SQL("create database {} template {} owner scrip_owner")
             admin.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+            # What bootstrap says about the database itself is not copied with it.
+            for statement in (
+                "grant connect on database {} to scrip_gateway, scrip_cron, scrip_operator, scrip_analyst",
+                "revoke connect, temporary on database {} from public",
+            ):
+                admin.execute(sql.SQL(statement).format(sql.Identifier(name)))
         return Database(self.admin_url, name)
 
     def empty(self) -> Database:
