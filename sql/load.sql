@@ -15,6 +15,9 @@
 --   nobody          engine      private rules, called by the doors above
 --   nobody          playground  tables, made by migrations
 --
+-- A door runs as the owner, with `search_path = pg_catalog, pg_temp`: were pg_temp not named, and last, it would be searched
+-- first, and a caller's temporary type called `text` would run the caller's code as the owner.
+--
 -- Nothing is dropped and made again: `create or replace` disturbs no running call. What has no file any more is swept.
 
 \set ON_ERROR_STOP on

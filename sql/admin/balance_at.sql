@@ -1,7 +1,7 @@
 create or replace function admin.balance_at(p_user_id uuid, p_instant timestamptz)
 returns bigint
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_account_id constant uuid := (select account_id from playground.users where user_id = p_user_id);

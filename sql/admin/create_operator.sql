@@ -1,7 +1,7 @@
 create or replace function admin.create_operator(p_name text, p_reason text default 'a new operator')
 returns void
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_setting record;

@@ -1,7 +1,7 @@
 create or replace function admin.create_organization(p_name text, p_owner uuid, p_reason text)
 returns uuid
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_organization_id uuid;

@@ -8,7 +8,7 @@ create or replace function admin.create_promo_code(
 )
 returns text
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_code constant text := engine.code_key(p_code);

@@ -1,7 +1,7 @@
 create or replace function admin.end_promo_code(p_code text, p_reason text)
 returns void
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_code playground.promo_codes;

@@ -1,7 +1,7 @@
 create or replace function admin.find_user(p_email text)
 returns uuid
 language sql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select user_id from playground.user_emails where email_key = engine.email_key(p_email);
 $$;

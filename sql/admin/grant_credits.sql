@@ -6,7 +6,7 @@ create or replace function admin.grant_credits(
 )
 returns bigint
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_account playground.accounts;

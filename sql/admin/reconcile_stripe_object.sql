@@ -1,7 +1,7 @@
 create or replace function admin.reconcile_stripe_object(p_type text, p_object jsonb, p_retrieved_at timestamptz, p_reason text)
 returns table (outcome text, reason text, is_change boolean)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -1,7 +1,7 @@
 create or replace function admin.replay_stripe_event(p_event_id text, p_reason text default 'replayed by hand')
 returns table (state text, reason text)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

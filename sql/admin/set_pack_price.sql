@@ -1,7 +1,7 @@
 create or replace function admin.set_pack_price(p_pack text, p_stripe_price_id text, p_reason text)
 returns void
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_pack playground.packs;

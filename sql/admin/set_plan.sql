@@ -1,7 +1,7 @@
 create or replace function admin.set_plan(p_user_id uuid, p_plan_price text, p_anchor timestamptz, p_reason text)
 returns uuid
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_account playground.accounts;

@@ -2,7 +2,7 @@ create or replace function admin.set_plan_price(
   p_plan_price text, p_stripe_price_id text, p_reason text, p_amount_cents bigint default null)
 returns void
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_price playground.plan_prices;

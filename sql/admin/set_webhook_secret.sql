@@ -1,7 +1,7 @@
 create or replace function admin.set_webhook_secret(p_name text, p_secret text, p_is_live_mode boolean, p_reason text)
 returns void
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz;

@@ -1,7 +1,7 @@
 create or replace function admin.throttle(p_user_id uuid, p_reason text, p_until timestamptz default null)
 returns void
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user playground.users;

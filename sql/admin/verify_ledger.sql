@@ -1,7 +1,7 @@
 create or replace function admin.verify_ledger(p_since timestamptz default null)
 returns table (invariant text, account_id uuid, detail text)
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- All and a few minutes want different plans.
 set plan_cache_mode = force_custom_plan
 as $$

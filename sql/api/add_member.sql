@@ -1,7 +1,7 @@
 create or replace function api.add_member(p_user_id uuid, p_organization_id uuid, p_email text, p_role text)
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_own_role text;

@@ -1,7 +1,7 @@
 create or replace function api.authenticate_api_key(p_user_id uuid, p_secret_hash bytea)
 returns void
 language sql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select engine.check_api_key(p_user_id, p_secret_hash, engine.now());
 $$;

@@ -1,7 +1,7 @@
 create or replace function api.claim_billing_tasks(p_limit integer default 10)
 returns table (account_id uuid, task_id uuid, kind text, stripe_id text, attempts integer)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

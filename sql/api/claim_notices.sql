@@ -1,7 +1,7 @@
 create or replace function api.claim_notices(p_limit integer default 10)
 returns table (user_id uuid, notice_id uuid, kind text, email text, username text, details json, created_at timestamptz, attempts integer)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

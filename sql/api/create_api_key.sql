@@ -1,7 +1,7 @@
 create or replace function api.create_api_key(p_user_id uuid, p_name text, p_secret_hash bytea, p_hint text)
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_key playground.api_keys;

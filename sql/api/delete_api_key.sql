@@ -1,7 +1,7 @@
 create or replace function api.delete_api_key(p_user_id uuid, p_key_id uuid)
 returns void
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform engine.find_account(p_user_id);

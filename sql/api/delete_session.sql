@@ -1,7 +1,7 @@
 create or replace function api.delete_session(p_user_id uuid, p_session_id uuid)
 returns void
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_created_at timestamptz;

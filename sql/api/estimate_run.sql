@@ -9,7 +9,7 @@ create or replace function api.estimate_run(
   p_custom_prompt text
 ) returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_account playground.accounts;

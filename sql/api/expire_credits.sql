@@ -1,7 +1,7 @@
 create or replace function api.expire_credits()
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return json_build_object('processed', jobs.expire_holds(200) + jobs.expire_rollover_credits(200));

@@ -1,7 +1,7 @@
 create or replace function api.find_subscription(p_user_id uuid, p_organization_id uuid default null)
 returns table (account_id uuid, customer_id text, stripe_subscription_id text, cancels boolean)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

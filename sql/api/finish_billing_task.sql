@@ -1,7 +1,7 @@
 create or replace function api.finish_billing_task(p_account_id uuid, p_task_id uuid, p_error text default null, p_is_final boolean default false)
 returns void
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now constant timestamptz := engine.now();

@@ -1,7 +1,7 @@
 create or replace function api.get_balance(p_user_id uuid)
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_account playground.accounts := engine.touch_user(p_user_id);

@@ -1,7 +1,7 @@
 create or replace function api.get_credentials(p_email text)
 returns table (refusal text, refusal_message text, refusal_detail json, user_id uuid, password_hash text)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -1,7 +1,7 @@
 create or replace function api.get_session(p_user_id uuid, p_session_id uuid)
 returns json
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_session playground.sessions;

@@ -1,7 +1,7 @@
 create or replace function api.get_subscription(p_user_id uuid, p_organization_id uuid default null)
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_account_id constant uuid := engine.payer_of(p_user_id, p_organization_id);

@@ -1,7 +1,7 @@
 create or replace function api.list_api_keys(p_user_id uuid)
 returns json
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform engine.find_account(p_user_id);

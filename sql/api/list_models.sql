@@ -1,7 +1,7 @@
 create or replace function api.list_models()
 returns json
 language sql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select json_build_object('models', coalesce(
     json_agg(

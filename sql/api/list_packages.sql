@@ -6,7 +6,7 @@ create or replace function api.list_packages(
 )
 returns json
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_after text := '';

@@ -1,7 +1,7 @@
 create or replace function api.list_purchases(p_user_id uuid, p_limit integer default 20, p_offset integer default 0)
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_account_id constant uuid := engine.visit_user(p_user_id);

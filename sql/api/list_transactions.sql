@@ -6,7 +6,7 @@ create or replace function api.list_transactions(
 )
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_account_id constant uuid := engine.visit_user(p_user_id);

@@ -1,7 +1,7 @@
 create or replace function api.process_gift_steps(p_limit integer default 20)
 returns integer
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return engine.process_gifts(p_limit);

@@ -1,7 +1,7 @@
 create or replace function api.process_monthly_reset()
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return json_build_object('processed', jobs.process_monthly_reset(200));

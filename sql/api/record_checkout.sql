@@ -8,7 +8,7 @@ create or replace function api.record_checkout(
 )
 returns text
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_account playground.accounts := engine.lock_account(engine.payer_of(p_user_id, p_organization_id));

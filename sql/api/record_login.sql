@@ -1,7 +1,7 @@
 create or replace function api.record_login(p_user_id uuid, p_refresh_token_hash bytea)
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform engine.visit_user(p_user_id);

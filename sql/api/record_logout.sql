@@ -1,7 +1,7 @@
 create or replace function api.record_logout(p_user_id uuid, p_token_hash bytea)
 returns void
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_token playground.refresh_tokens := engine.lock_refresh_token(p_user_id, p_token_hash);

@@ -9,7 +9,7 @@ create or replace function api.record_purchase(
 )
 returns table (status integer, body text)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

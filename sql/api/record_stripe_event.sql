@@ -1,7 +1,7 @@
 create or replace function api.record_stripe_event(p_payload bytea, p_signature text)
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now constant timestamptz := engine.now();

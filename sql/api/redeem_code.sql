@@ -6,7 +6,7 @@ create or replace function api.redeem_code(
 )
 returns table (refusal text, refusal_message text, refusal_detail json, status integer, body text, is_replay boolean)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -1,7 +1,7 @@
 create or replace function api.refresh_login(p_user_id uuid, p_token_hash bytea, p_new_token_hash bytea)
 returns table (refusal text, refusal_message text, refusal_detail json, "user" json)
 language sql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select engine.refresh_account(account_id) from playground.users where user_id = p_user_id;
 

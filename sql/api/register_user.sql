@@ -6,7 +6,7 @@ create or replace function api.register_user(
 )
 returns json
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_id constant uuid := gen_random_uuid();

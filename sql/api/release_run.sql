@@ -15,7 +15,7 @@ create or replace function api.release_run(
   p_account_id uuid default null
 ) returns table (released boolean)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

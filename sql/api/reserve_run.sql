@@ -16,7 +16,7 @@ create or replace function api.reserve_run(
   hold_id uuid, session_id uuid, model text, provider text, provider_model text,
   prompt text, history json, max_output_tokens integer, max_credits bigint, deadline_ms integer, account_id uuid)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

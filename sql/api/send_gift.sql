@@ -8,7 +8,7 @@ create or replace function api.send_gift(
 returns table (
   refusal text, refusal_message text, refusal_detail json, status integer, body text, is_replay boolean, gift_id uuid)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -3,7 +3,7 @@ returns table (
   checkout_id uuid, url text, account_id uuid, email text, customer_id text, is_customer_old boolean, stripe_price_id text,
   plan_price text, is_old boolean)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

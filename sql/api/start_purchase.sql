@@ -10,7 +10,7 @@ returns table (
   credits bigint, price_cents bigint, currency text, email text, customer_id text, is_customer_old boolean, is_old boolean,
   payment_intent_id text, checkout_id uuid, stripe_price_id text)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -3,7 +3,7 @@
 create or replace function engine.refuse_change()
 returns trigger
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using
@@ -16,7 +16,7 @@ comment on function engine.refuse_change() is 'Trigger: history is not changed. 
 create or replace function engine.guard_usage()
 returns trigger
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if old.outcome = 'abandoned' and new.outcome = 'late'
@@ -31,7 +31,7 @@ comment on function engine.guard_usage() is 'Trigger: a usage row changes only w
 create or replace function engine.guard_grant()
 returns trigger
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- Each line once: the same amount again would otherwise pass with the line that the grant already has.
@@ -52,7 +52,7 @@ comment on function engine.guard_grant() is 'Trigger: remaining changes only by 
 create or replace function engine.guard_new_grant()
 returns trigger
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.remaining <> 0 then
@@ -75,7 +75,7 @@ comment on function engine.guard_new_grant() is 'Trigger: bucket, source, plan a
 create or replace function engine.guard_transaction()
 returns trigger
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if (new.type = 'rollover') <> (new.amount = 0) or (new.type in ('spend', 'expire') and new.amount > 0) then

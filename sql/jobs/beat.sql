@@ -1,7 +1,7 @@
 create or replace function jobs.beat()
 returns void
 language sql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   update playground.platform_state set heartbeat_at = engine.now();
 $$;

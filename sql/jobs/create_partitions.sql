@@ -1,7 +1,7 @@
 create or replace function jobs.create_partitions(p_months_ahead integer default 3)
 returns integer
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_month record;

@@ -1,7 +1,7 @@
 create or replace function jobs.process_monthly_reset(p_limit integer default 200)
 returns integer
 language sql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select count(*) filter (where engine.process_account(account_id))::integer
   from (

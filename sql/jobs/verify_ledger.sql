@@ -1,7 +1,7 @@
 create or replace function jobs.verify_ledger(p_is_whole boolean default false)
 returns integer
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now constant timestamptz := engine.now();

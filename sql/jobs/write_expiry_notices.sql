@@ -1,7 +1,7 @@
 create or replace function jobs.write_expiry_notices(p_limit integer default 1000)
 returns integer
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now constant timestamptz := engine.now();

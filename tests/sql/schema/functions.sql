@@ -39,8 +39,8 @@ select is_empty(
 );
 select is_empty(
   $$ select name, proconfig from routine
-     where prosecdef and not coalesce(proconfig @> array['search_path=""'], false) $$,
-  'every security definer function has an empty search_path'
+     where prosecdef and not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false) $$,
+  'every security definer function names its search_path, temporary objects last'
 );
 select is_empty(
   $$ select name from routine where schema_name = 'engine' and prosecdef and prorettype <> 'trigger'::regtype $$,
