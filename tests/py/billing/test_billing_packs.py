@@ -1,11 +1,13 @@
 """Packs, as a person buys them: over HTTP, paid on Stripe's pages, credited by Stripe's word alone."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from tests.py.billing.shop import CARD, DECLINED_CARD, FRONTEND, PAGES, Shop
 from tests.py.gateway.world import Person
+from tests.py.support.database import Clock
 
 PURCHASE = "/playground/credits/purchase"
 
@@ -179,6 +181,29 @@ async def test_a_stripe_that_never_answers_is_waited_for_only_so_long(shop: Shop
     assert second.status == 200
     assert len(await shop.payments_of(jon)) == 1
     assert len(await shop.purchases(jon)) == 1
+
+
+@pytest.mark.parametrize("action", ["drop_after", "drop_before"])
+@pytest.mark.parametrize("path", ["/v1/customers", "/v1/payment_intents"])
+async def test_what_stripe_has_forgotten_the_key_of_is_searched_there_first(
+    shop: Shop, clock: Clock, path: str, action: str
+):
+    jim = shop.person()
+    await shop.control("faults", {"action": action, "path": path, "method": "POST", "times": 3})
+    assert (await shop.buy(jim)).error == "billing_unavailable"
+    # Stripe keeps keys for 24 hours.
+    await shop.control("clock", {"advance": 25 * 3600})
+    clock.advance(timedelta(hours=25))
+    try:
+        second = await shop.buy(jim)
+    finally:
+        clock.release()
+        await shop.control("clock", {"release": True})
+    assert second.status == 200
+    assert len(await shop.customers_of(jim)) == 1
+    assert len(await shop.payments_of(jim)) == 1
+    (purchase,) = await shop.purchases(jim)
+    assert purchase["id"] == second.json["purchaseId"]
 
 
 async def test_one_address_alone_is_refused(shop: Shop):
