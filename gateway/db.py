@@ -121,11 +121,6 @@ async def call(
     return found[0] if found else None
 
 
-async def rows(pool: AsyncConnectionPool, function: str, **arguments: Any) -> Sequence[Row]:
-    """All rows of `api.<function>`, named tuples. Raises Refusal like `call`."""
-    return await _persist(pool, function, arguments, None)
-
-
 async def document(pool: AsyncConnectionPool, function: str, **arguments: Any) -> bytes:
     """The JSON that `api.<function>` returns, as it came. Raises Refusal like `call`."""
     found = await _persist(pool, function, arguments, None)
