@@ -1,0 +1,97 @@
+"""What somebody with the gateway's password could call: every function of `api`, with arguments that might work."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tests.py.ledger.world import PACKAGE
+from tests.py.stripe.shop import SECRET, Shop
+
+# Catalogues are open to everybody: whoever is inside sees what there is to call.
+SIGNATURES = """
+    select p.proname, coalesce(p.proargnames[:p.pronargs], '{}'), array(
+      select format('%I.%I', t.typnamespace::regnamespace, t.typname)
+      from unnest(p.proargtypes) with ordinality as a (type, position)
+      join pg_catalog.pg_type t on t.oid = a.type
+      order by a.position)
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'api'::regnamespace
+    order by p.proname
+"""
+
+
+@dataclass(frozen=True)
+class Door:
+    """A function of `api`: names of its arguments with their types."""
+
+    name: str
+    arguments: list[tuple[str, str]]
+
+
+def doors(gateway: psycopg.Connection[Any]) -> list[Door]:
+    rows = gateway.execute(SIGNATURES).fetchall()
+    return [Door(name, list(zip(names, kinds, strict=True))) for name, names, kinds in rows]
+
+
+class Loot:
+    """Values worth trying, by the argument's name, then by its type."""
+
+    def __init__(self, shop: Shop, ids: dict[str, list[str]], texts: list[str], emails: list[str]) -> None:
+        all_ids = [value for values in ids.values() for value in values]
+        self.by_name: dict[str, list[Any]] = {
+            **{f"p_{name}": [*values, *values, *all_ids[:3]] for name, values in ids.items()},
+            "p_package": [PACKAGE, PACKAGE, "x"],
+            "p_pack": ["small", "medium", "large", "x"],
+            "p_email": emails,
+            "p_to_email": emails,
+            "p_code": ["RIGHT-CODE", "wrong-code", "x"],
+            "p_model": ["sonnet", "gpt-4o-mini", "opus"],
+            "p_role": ["owner", "admin", "member"],
+            "p_outcome": ["completed", "provider_refused", "timed_out", "client_gone", "x"],
+            "p_type": ["purchase", "x", None],
+            "p_signature": [f"t={int(shop.now().timestamp())},v1={'0' * 64}", "", None],
+            "p_payload": [b"{}", b"", SECRET.encode()],
+            "p_user_input": ["hello"],
+            "p_custom_prompt": [None, "x"],
+            "p_package_version": [None, "1.0.0"],
+            "p_temperature": [None, 0.5],
+            "p_api_key_hash": [None],
+            "p_session_id": [None, *all_ids],
+            "p_idempotency_key": [None, "one", "two"],
+            "p_refresh_token_hash": [bytes(32), bytes(range(32))],
+            "p_organization_id": [None, *all_ids],
+            "p_limit": [1, 10, 1000],
+            "p_offset": [0, 1],
+        }
+        self.by_type: dict[str, list[Any]] = {
+            "uuid": all_ids,
+            "text": [*texts, None, "x"],
+            "int8": [0, 1, 10, 1_000, 10**15, -1, -(10**6)],
+            "int4": [0, 1, 10**6, -1],
+            "bool": [True, False],
+            "bytea": [b"", bytes(32)],
+            "numeric": [0, 1],
+            "timestamptz": [shop.now(), None],
+        }
+
+    def pick(self, chance: random.Random, name: str, kind: str) -> Any:
+        return chance.choice(self.by_name.get(name) or self.by_type[kind.removeprefix("pg_catalog.")])
+
+
+def attempts(doors: list[Door], loot: Loot, rounds: int, seed: int) -> Iterator[tuple[str, sql.Composed, list[Any]]]:
+    """Each function `rounds` times, in random order, each time with other arguments."""
+    chance = random.Random(seed)
+    order = doors * rounds
+    chance.shuffle(order)
+    for door in order:
+        values = [loot.pick(chance, name, kind) for name, kind in door.arguments]
+        named = sql.SQL(", ").join(
+            sql.SQL("{} => %s::{}").format(sql.Identifier(name), sql.SQL(kind))  # type: ignore[arg-type]
+            for name, kind in door.arguments
+        )
+        statement = sql.SQL("select * from api.{}({})").format(sql.Identifier(door.name), named)
+        yield door.name, statement, values
