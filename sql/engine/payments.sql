@@ -235,6 +235,10 @@ begin
     owed = v_owed, suspended = v_suspended, taken = least(taken, v_owed)
   where account_id = p_account_id and payment_intent_id = p_payment_intent_id;
   perform engine.collect(p_account_id, p_payment_intent_id, p_instant);
+  -- What it gave back may be owed for another one.
+  if v_owed < v_payment.owed or v_suspended < v_payment.suspended then
+    perform engine.settle_debts(p_account_id, p_instant);
+  end if;
   perform engine.tell_refund(v_payment, p_instant);
 end $$;
 comment on function engine.settle_payment(uuid, text, timestamptz) is
@@ -285,6 +289,8 @@ declare
   v_held bigint := 0;
   v_left bigint;
   v_own bigint;
+  v_lent record;
+  v_displaced text[] := '{}';
 begin
   select * into strict v_payment from playground.payments where account_id = p_account_id and payment_intent_id = p_payment_intent_id;
   v_taken := (select coalesce(sum(credits), 0) from playground.revocations where account_id = p_account_id and payment_intent_id = p_payment_intent_id);
@@ -308,6 +314,17 @@ begin
     v_held := v_held + v_grant.held;
   end loop;
 
+  -- Where another payment took of that, it looks elsewhere: nothing moves but who it was taken for.
+  for v_lent in select * from engine.lent(v_payment) where is_own loop
+    v_part := least(v_need, v_lent.credits);
+    if v_part > 0 then
+      perform engine.reassign(v_payment, v_lent.payment_intent_id, v_lent.grant_id, v_part);
+      v_displaced := v_displaced || v_lent.payment_intent_id;
+      v_taken := v_taken + v_part;
+      v_need := v_need - v_part;
+    end if;
+  end loop;
+
   -- From what of it was given away, then from other bought lots in burn order; those of plans pay for nothing else.
   if v_payment.purchase_id is not null then
     if exists (select from playground.gift_parts where account_id = p_account_id and payment_intent_id = p_payment_intent_id) then
@@ -325,18 +342,29 @@ begin
       end if;
     end if;
     for v_grant in
-      select grant_id, remaining, held, suspended
+      select grant_id, remaining, held
       from playground.grants
       where account_id = p_account_id and source = 'purchase' and purchase_id <> v_payment.purchase_id and remaining > 0
       order by granted_at, grant_id
     loop
-      v_part := least(v_need, v_grant.remaining - v_grant.held - v_grant.suspended);
+      -- Suspended ones too: an open dispute keeps them from being spent, not from paying what is owed.
+      v_part := least(v_need, v_grant.remaining - v_grant.held);
       if v_part > 0 then
         perform engine.revoke(v_payment, v_grant.grant_id, v_part, p_instant);
         v_taken := v_taken + v_part;
         v_need := v_need - v_part;
       end if;
       v_held := v_held + v_grant.held;
+    end loop;
+    -- Of two payments that are short the older one is served first, whichever was heard of first.
+    for v_lent in select * from engine.lent(v_payment) where not is_own loop
+      v_part := least(v_need, v_lent.credits);
+      if v_part > 0 then
+        perform engine.reassign(v_payment, v_lent.payment_intent_id, v_lent.grant_id, v_part);
+        v_displaced := v_displaced || v_lent.payment_intent_id;
+        v_taken := v_taken + v_part;
+        v_need := v_need - v_part;
+      end if;
     end loop;
   end if;
 
@@ -347,6 +375,7 @@ begin
   where account_id = p_account_id and payment_intent_id = p_payment_intent_id;
   perform engine.suspend(v_payment, p_instant);
   perform engine.settle_budget(p_account_id, p_payment_intent_id);
+  perform engine.collect(p_account_id, displaced, p_instant) from unnest(v_displaced) as displaced;
   update playground.accounts
   set is_owing = exists (
     select from playground.payments where account_id = p_account_id and (revoke_due > 0 or shortfall > 0 or budget_due_usd > 0))
@@ -354,6 +383,39 @@ begin
 end $$;
 comment on function engine.collect(uuid, text, timestamptz) is
   'Takes what a payment owes and has not given yet: from its own credits, then their gifted parts, then other bought credits in burn order; never what holds have (revoke_due). What is left is shortfall. Credits. The account is locked by the caller.';
+
+create or replace function engine.lent(p_payment playground.payments)
+returns table (payment_intent_id text, grant_id bigint, credits bigint, is_own boolean)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select r.payment_intent_id, r.grant_id, r.credits::bigint, g.purchase_id = p_payment.purchase_id
+  from playground.revocations r
+  join playground.grants g on g.account_id = r.account_id and g.grant_id = r.grant_id and g.source = 'purchase'
+  join playground.payments y on y.account_id = r.account_id and y.payment_intent_id = r.payment_intent_id
+  where r.account_id = p_payment.account_id and r.payment_intent_id <> p_payment.payment_intent_id and r.credits > 0
+    and g.purchase_id <> y.purchase_id
+    and (g.purchase_id = p_payment.purchase_id or (y.paid_at, y.payment_intent_id) > (p_payment.paid_at, p_payment.payment_intent_id))
+  order by y.paid_at desc, y.payment_intent_id desc, r.grant_id desc;
+end $$;
+comment on function engine.lent(playground.payments) is
+  'Credits that other payments took of lots not their own and that this payment has the better claim to: is_own: of its own lot; else the other payment is younger. The youngest first.';
+
+create or replace function engine.reassign(p_payment playground.payments, p_from text, p_grant_id bigint, p_credits bigint)
+returns void
+language plpgsql volatile
+as $$
+begin
+  update playground.revocations
+  set credits = credits - p_credits
+  where account_id = p_payment.account_id and payment_intent_id = p_from and grant_id = p_grant_id;
+  insert into playground.revocations as r (account_id, payment_intent_id, grant_id, credits)
+  values (p_payment.account_id, p_payment.payment_intent_id, p_grant_id, p_credits)
+  on conflict (account_id, payment_intent_id, grant_id) do update set credits = r.credits + excluded.credits;
+end $$;
+comment on function engine.reassign(playground.payments, text, bigint, bigint) is 'Credits that were taken of a grant for one payment count for another one.';
 
 create or replace function engine.revoke(p_payment playground.payments, p_grant_id bigint, p_credits bigint, p_instant timestamptz)
 returns void

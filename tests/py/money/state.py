@@ -14,7 +14,7 @@ select a.account_id, jsonb_build_object(
   'purchases', (
     select jsonb_agg(jsonb_build_object(
       'pack', p.pack, 'status', p.status, 'failure', case when p.status = 'failed' then p.failure_code end,
-      'succeeded_at', p.succeeded_at) order by p.requested_at, p.pack, p.succeeded_at, p.purchase_id)
+      'succeeded_at', p.succeeded_at) order by p.requested_at, p.pack, p.succeeded_at, p.status, p.failure_code)
     from playground.purchases p where p.account_id = a.account_id),
   'payments', (
     select jsonb_agg(to_jsonb(y) - '{account_id,payment_intent_id,purchase_id,invoice_id,charge_id,receipt_url}'::text[]
