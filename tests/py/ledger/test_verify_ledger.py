@@ -51,6 +51,22 @@ GIFT = """
           {wanted}, {taken}
         from playground.grants where :signup"""
 
+# A pack that nobody bought, which no door makes.
+PURCHASE = """
+        insert into playground.purchases (
+          account_id, purchase_id, user_id, pack, pack_name, credits, price_cents, currency, cost_share, status,
+          payment_intent_id, number, requested_at, succeeded_at)
+        values (
+          :account, gen_random_uuid(), :account, 'medium', 'Medium', 250, 1000, 'usd', 0.7, 'succeeded',
+          'pi_of_nobody', 1, engine.now(), engine.now())"""
+PAYMENT = """
+        insert into playground.payments (
+          account_id, payment_intent_id, purchase_id, currency, paid_cents, paid_at, credits, refunded_cents,
+          owed, taken, shortfall, suspended)
+        values (
+          :account, 'pi_of_nobody', gen_random_uuid(), 'usd', 1000, engine.now(), 250, {refunded}, {owed}, {taken},
+          {shortfall}, {suspended})"""
+
 CORRUPTIONS = [
     Corruption(
         "grant_remaining_is_its_parts",
@@ -331,6 +347,50 @@ CORRUPTIONS = [
         insert into playground.gifts (account_id, gift_id, user_id, to_email_hash, credits, state, sent_at)
         values (:account, gen_random_uuid(), :account, '', 5, 'waiting', engine.now())""",
         is_told_since=False,
+    ),
+    Corruption("payment_is_credited_once", "a paid pack without its credits", PURCHASE),
+    Corruption(
+        "payment_is_credited_once",
+        "bought credits of no purchase",
+        "update playground.grants set source = 'purchase', purchase_id = gen_random_uuid() where :signup",
+    ),
+    Corruption(
+        "revoked_is_what_is_owed",
+        "a refund that nobody paid for",
+        PAYMENT.format(refunded=400, owed=100, taken=0, shortfall=0, suspended=0),
+    ),
+    Corruption(
+        "revoked_is_what_is_owed",
+        "credits taken for a refund from no lot",
+        PAYMENT.format(refunded=400, owed=100, taken=100, shortfall=0, suspended=0),
+    ),
+    Corruption(
+        "revoked_is_what_is_owed",
+        "a refund that owes too little",
+        PAYMENT.format(refunded=400, owed=99, taken=0, shortfall=99, suspended=0),
+    ),
+    Corruption(
+        "revoked_is_what_is_owed",
+        "credits suspended by no dispute",
+        PAYMENT.format(refunded=0, owed=0, taken=0, shortfall=0, suspended=1),
+    ),
+    Corruption(
+        "budget_is_purchases_less_runs",
+        "cost budget that nobody bought",
+        "update playground.accounts set cost_budget_usd = cost_budget_usd + 0.01 where account_id = :account",
+    ),
+    Corruption(
+        "debts_are_known",
+        "a shortfall that the account forgot",
+        PAYMENT.format(refunded=400, owed=100, taken=0, shortfall=100, suspended=0),
+    ),
+    Corruption(
+        "event_is_handled_or_parked",
+        "an event that nobody tries again",
+        """
+        insert into playground.stripe_event_ids (event_id, received_at) values ('evt_lost', engine.now());
+        insert into playground.stripe_events (received_at, event_id, state, reason, account_id, payload)
+        values (engine.now(), 'evt_lost', 'parked', 'unknown_payment', :account, '{}')""",
     ),
     Corruption(
         "credits_are_conserved",
