@@ -31,11 +31,12 @@ begin
   where p.account_id = v_account.account_id and p.purchase_id = p_purchase_id;
   if p_checkout_session_id is not null then
     update playground.checkouts c
-    set checkout_session_id = p_checkout_session_id, url = p_checkout_url, expires_at = p_checkout_expires_at,
-      status = case when c.status = 'started' then 'open' else c.status end
-    where c.account_id = v_account.account_id and c.purchase_id = p_purchase_id and c.status = 'started'
-    returning * into v_checkout;
+    set checkout_session_id = p_checkout_session_id, url = p_checkout_url, expires_at = p_checkout_expires_at, status = 'open'
+    where c.account_id = v_account.account_id and c.checkout_id = v_purchase.checkout_id and c.status = 'started';
   end if;
+  select * into v_checkout
+  from playground.checkouts c
+  where c.account_id = v_account.account_id and c.checkout_id = v_purchase.checkout_id and p_checkout_session_id is not null;
 
   status := 200;
   body := p_body;

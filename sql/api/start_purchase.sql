@@ -79,10 +79,10 @@ begin
       checkout_id := gen_random_uuid();
       insert into playground.checkouts (account_id, checkout_id, user_id, purchase_id, success_url, cancel_url, status, requested_at)
       values (v_account.account_id, checkout_id, p_user_id, v_purchase.purchase_id, p_success_url, p_cancel_url, 'started', v_instant);
-      update playground.purchases p
-      set checkout_id = start_purchase.checkout_id
-      where p.account_id = v_account.account_id and p.purchase_id = v_purchase.purchase_id;
     end if;
+    update playground.purchases p
+    set checkout_id = start_purchase.checkout_id
+    where p.account_id = v_account.account_id and p.purchase_id = v_purchase.purchase_id and p.checkout_id is distinct from start_purchase.checkout_id;
     stripe_price_id := (select s.stripe_price_id from playground.stripe_prices s where s.pack = p_pack and s.is_current and s.amount_cents = v_purchase.price_cents and s.currency = v_purchase.currency);
   end if;
   select c.customer_id, c.is_customer_old into customer_id, is_customer_old from engine.request_customer(v_account.account_id, v_instant) as c;

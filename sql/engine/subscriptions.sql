@@ -44,10 +44,14 @@ begin
   if reason is not null then
     return;
   end if;
-  select p.plan_price into v_plan_price
-  from playground.stripe_prices p
-  where p.stripe_price_id = v_new.stripe_price_id and p.plan_price is not null;
-  if not found then
+  select * into v_old
+  from playground.subscriptions s
+  where s.account_id = v_account.account_id and s.stripe_subscription_id = v_new.stripe_subscription_id;
+  v_is_new := not found;
+  -- A price that nobody told us of must not hide that a plan we know goes on, is past due or ends.
+  v_plan_price := coalesce(
+    (select p.plan_price from playground.stripe_prices p where p.stripe_price_id = v_new.stripe_price_id), v_old.plan_price);
+  if v_plan_price is null then
     reason := 'unknown_price';
     return;
   elsif (v_plan_price = 'verified') <> (v_account.kind = 'organization') then
@@ -55,15 +59,12 @@ begin
     return;
   end if;
 
-  select * into v_old
-  from playground.subscriptions s
-  where s.account_id = v_account.account_id and s.stripe_subscription_id = v_new.stripe_subscription_id;
-  v_is_new := not found;
   v_is_live := v_new.status not in ('incomplete', 'canceled');
   state := 'handled';
   if not v_is_new and (
     v_old.status = 'canceled'
-    or (v_old.state_at, coalesce(v_old.state_period_start, '-infinity'), v_old.state_rank, v_old.state_event_id)
+    -- The end is the end, whatever else was made in the same moment or is dated later.
+    or v_new.status <> 'canceled' and (v_old.state_at, coalesce(v_old.state_period_start, '-infinity'), v_old.state_rank, v_old.state_event_id)
       >= (p_created_at, coalesce(v_new.period_start, '-infinity'), v_new.rank, p_event_id))
   then
     return;
