@@ -186,7 +186,9 @@ def _success(route: Route) -> dict[str, Any]:
     if route.answer is not None:
         content["application/json"] = {"schema": _reference(route.answer)}
     for media in route.other_media:
-        content[media] = {"schema": {"type": "object" if media == "application/json" else "string"}}
+        # Of events the description tells: readers disagree whether a schema would be of each or of all of them.
+        schema = {"schema": {"type": "object" if media == "application/json" else "string"}}
+        content[media] = {} if media == "text/event-stream" else schema
     description = EVENTS if "text/event-stream" in route.other_media else "The answer."
     headers = {"headers": {"Idempotent-Replayed": IDEMPOTENT_REPLAYED}} if route.is_idempotent else {}
     return {"description": description, **headers, "content": content}
