@@ -290,7 +290,7 @@ declare
   v_left bigint;
   v_own bigint;
   v_lent record;
-  v_displaced text[] := '{}';
+  v_displaced text[] := array[]::text[];
 begin
   select * into strict v_payment from playground.payments where account_id = p_account_id and payment_intent_id = p_payment_intent_id;
   v_taken := (select coalesce(sum(credits), 0) from playground.revocations where account_id = p_account_id and payment_intent_id = p_payment_intent_id);
