@@ -168,6 +168,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir admin/end_plan.sql
 \ir admin/end_promo_code.sql
 \ir admin/find_user.sql
+\ir admin/forget_customer.sql
 \ir admin/grant_credits.sql
 \ir admin/reconcile_stripe_object.sql
 \ir admin/replay_stripe_event.sql

@@ -7,12 +7,13 @@ as $$
 declare
   v_payer record;
 begin
-  select c.customer_id, u.deleted_at into v_payer
-  from playground.customers c
-  left join playground.users u on u.user_id = c.account_id
-  where c.account_id = p_account_id;
+  -- By the look-up, so that a customer who was replaced still pays for what he began.
+  select i.account_id, u.deleted_at into v_payer
+  from playground.stripe_ids i
+  left join playground.users u on u.user_id = i.account_id
+  where i.stripe_id = p_customer_id and i.kind = 'customer';
   return case
-    when v_payer.customer_id is distinct from p_customer_id then 'unknown_customer'
+    when v_payer.account_id is distinct from p_account_id then 'unknown_customer'
     when v_payer.deleted_at is not null then 'deleted_user' end;
 end $$;
 comment on function engine.payer_problem(uuid, text) is 'Why an event about this payer cannot be used: the customer is another''s, or the person is deleted; null when it can.';
