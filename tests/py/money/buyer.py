@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
+from psycopg.rows import namedtuple_row
 
 from tests.py.ledger import world
 from tests.py.ledger.world import Caller
-from tests.py.money.shop import PACKS, Event, Payer, Payment, Post, make_payers
+from tests.py.money.payments import Payment
+from tests.py.money.shop import PACKS, Event, Post, make_payers
 from tests.py.support.database import Database
 
 
@@ -168,9 +169,10 @@ class Buyer:
         return [Lot(*row) for row in rows]
 
     def payments(self) -> dict[str, Any]:
-        cursor = self.owner.cursor(row_factory=psycopg.rows.namedtuple_row)
+        cursor = self.owner.cursor(row_factory=namedtuple_row)
         cursor.execute("select * from playground.payments where account_id = %s", [self.user_id])
-        return {row.payment_intent_id: row for row in cursor.fetchall()}
+        rows: list[Any] = cursor.fetchall()
+        return {row.payment_intent_id: row for row in rows}
 
     def refund_lines(self) -> Sequence[int]:
         """Amounts of the lines of the history that took for refunds, or gave back."""

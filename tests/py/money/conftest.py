@@ -3,7 +3,7 @@
 import pytest
 
 from tests.py.money.shop import open_shop
-from tests.py.support.database import Clock, Database
+from tests.py.support.database import Database
 
 
 @pytest.fixture(scope="module")
@@ -11,8 +11,3 @@ def shop(database: Database) -> Database:
     """The module's database, with prices that Stripe knows and a webhook secret."""
     open_shop(database)
     return database
-
-
-@pytest.fixture
-def shop_clock(shop: Database, clock: Clock) -> Clock:
-    return clock

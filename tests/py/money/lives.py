@@ -7,9 +7,12 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
-from tests.py.money.shop import PACKS, Event, Payer, Payment, Plan, at, charge_of, dispute_of, refund_of
+from tests.py.money.payments import Payment, charge_of, dispute_of, refund_of
+from tests.py.money.plans import Plan
+from tests.py.money.shop import PACKS, Event, Payer, at
 
 PERIOD = timedelta(days=30)
 NOW = at(150)
@@ -39,7 +42,7 @@ def live(payer: Payer, packs: dict[UUID, str], chance: random.Random, count: int
     second_payments: the share of purchases that are paid twice; which of two counts is a matter of who is heard first.
     """
     life = Life(payer, packs)
-    plan = list(plan_life(Plan(payer, is_old_shape=False), chance))
+    plan = list(plan_life(Plan(payer, is_old_shape=chance.random() < 0.5), chance))
     bought = [
         list(purchase_life(payer, purchase_id, pack, chance, second_payments)) for purchase_id, pack in packs.items()
     ]
@@ -91,20 +94,23 @@ def money_back(paid: Paid, chance: random.Random, invoice: dict[str, str] | None
         refunded += cents
         name = f"{paid.name}_{number}"
 
-        def told(status: str, when: datetime, type: str, cents: int = cents, made: datetime = moment) -> Event:
-            refund = refund_of(paid.payment_intent_id, name, cents, status, made)  # noqa: B023 (used at once)
-            return paid.payer.event(f"refund_{name}_{status}", type, when, refund)  # noqa: B023
-
-        yield told("pending" if number == 1 else "succeeded", moment, "refund.created")
+        refund = partial(told, paid, name, cents, moment)
+        yield refund("pending" if number == 1 else "succeeded", moment, "refund.created")
         yield charge_of_paid(paid, name, moment, refunded, invoice or {})
         if number == 1:
-            yield told("succeeded", moment + timedelta(minutes=2), "refund.updated")
+            yield refund("succeeded", moment + timedelta(minutes=2), "refund.updated")
         if chance.random() < 0.25:
             moment += timedelta(hours=chance.randint(1, 40))
-            yield told(chance.choice(["failed", "canceled"]), moment, "refund.failed")
+            yield refund(chance.choice(["failed", "canceled"]), moment, "refund.failed")
             refunded -= cents
     if chance.random() < 0.25:
         yield from dispute(paid, chance)
+
+
+def told(paid: Paid, name: str, cents: int, made_at: datetime, status: str, when: datetime, type: str) -> Event:
+    """A word on a refund."""
+    refund = refund_of(paid.payment_intent_id, name, cents, status, made_at)
+    return paid.payer.event(f"refund_{name}_{status}", type, when, refund)
 
 
 def charge_of_paid(paid: Paid, name: str, when: datetime, refunded: int, changes: dict[str, str]) -> Event:
@@ -180,9 +186,13 @@ def toggles(plan: Plan, number: str, period: tuple[datetime, datetime], chance: 
 
 
 def paid_by(plan: Plan, number: str, paid_at: datetime, chance: random.Random) -> Iterator[Event]:
-    yield plan.invoice_payment(number, paid_at)
-    payment_intent_id = plan.payment_intent_id(number)
-    yield from money_back(Paid(plan.payer, f"{plan.name}_{number}", payment_intent_id, plan.cents, paid_at), chance)
+    paid = Paid(plan.payer, f"{plan.name}_{number}", plan.payment_intent_id(number), plan.cents, paid_at)
+    if plan.is_old_shape:
+        # There the invoice says what paid it, and the charge which invoice it paid.
+        yield from money_back(paid, chance, {"invoice": plan.invoice_id(number)})
+    else:
+        yield plan.invoice_payment(number, paid_at)
+        yield from money_back(paid, chance)
 
 
 def pick_packs(chance: random.Random) -> list[str]:

@@ -1,7 +1,8 @@
 """The rules of money told a second time: what a payer has at the end, from the set of their events alone.
 
-Everything is summed up anew from what Stripe did, as if nothing had ever been late: no order, no delivery, no cents that
-were reported on the way. Refunds count by their last state, periods by their invoices, the plan by its newest word.
+Everything is summed up anew from what Stripe did, as if nothing had ever been late: no order, no delivery, no figures
+that were reported on the way. Refunds count by their last state, periods by their invoices, the plan by its newest
+word.
 """
 
 from collections import Counter
@@ -170,7 +171,7 @@ def _periods_of(events: Sequence[Event], money: dict[str, Money]) -> list[Period
 
 
 def _expiry(subscription: dict[str, Any], period: Period) -> datetime:
-    """When the last period's credits expire: with the plan, with the period when no renewal is expected, else after it."""
+    """When the last period's credits expire: with the plan, with the period if no renewal is expected, else later."""
     if subscription["ended_at"] is not None:
         return min(datetime.fromtimestamp(subscription["ended_at"], UTC), period.end + GRACE)
     return period.end if subscription["cancel_at_period_end"] else period.end + GRACE

@@ -21,12 +21,15 @@ select a.account_id, jsonb_build_object(
       - case when y.invoice_id is not null then '{taken}'::text[] else '{}' end
       order by y.paid_at, y.payment_intent_id)
     from playground.payments y
-    where y.account_id = a.account_id and (y.purchase_id is not null or y.refunded_cents + y.disputed_cents + y.lost_cents > 0)),
+    where y.account_id = a.account_id
+      and (y.purchase_id is not null or y.refunded_cents + y.disputed_cents + y.lost_cents > 0)),
   'refunds', (
-    select jsonb_agg(jsonb_build_array(r.amount_cents, r.status, r.created_at, r.changed_at) order by r.created_at, r.amount_cents, r.status)
+    select jsonb_agg(jsonb_build_array(r.amount_cents, r.status, r.created_at, r.changed_at)
+      order by r.created_at, r.amount_cents, r.status)
     from playground.refunds r where r.account_id = a.account_id),
   'disputes', (
-    select jsonb_agg(jsonb_build_array(d.amount_cents, d.status, d.changed_at) order by d.changed_at, d.amount_cents, d.status)
+    select jsonb_agg(jsonb_build_array(d.amount_cents, d.status, d.changed_at)
+      order by d.changed_at, d.amount_cents, d.status)
     from playground.disputes d where d.account_id = a.account_id),
   'revocations', (
     select jsonb_agg(jsonb_build_array(g.bucket, g.source, r.credits) order by g.granted_at, g.bucket, r.credits)

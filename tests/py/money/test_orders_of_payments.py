@@ -8,7 +8,8 @@ from math import factorial
 import pytest
 
 from tests.py.money.orders import deliver_each, in_every_order
-from tests.py.money.shop import Event, Payer, Payment, at, make_payers, record_purchase, start_purchases
+from tests.py.money.payments import Payment
+from tests.py.money.shop import Event, Payer, at, make_payers, record_purchase, start_purchases
 from tests.py.money.state import parked, states_of
 from tests.py.support.database import Clock, Database
 
@@ -18,7 +19,7 @@ NOW = at(30)
 
 @dataclass(frozen=True)
 class Story:
-    """A pack of 250 credits for $10: 300 cents refunded, more refunded, 300 cents disputed. `left`: credits at the end."""
+    """A pack of 250 credits for $10: 300 cents refunded, more refunded, 300 disputed. `left`: credits at the end."""
 
     what: str
     part: str = "succeeded"  # what becomes of the first refund, and when
@@ -83,10 +84,8 @@ def test_every_order_ends_in_one_state(shop: Database, clock: Clock, story: Stor
     states = list(states_of(shop, [payer.user_id for payer in payers]).values())
     ends = Counter(str(state) for state in states)
     assert len(ends) == 1, f"{len(ends)} ends: {ends.most_common(2)}"
-    assert {grant["source"]: grant["remaining"] for grant in states[0]["grants"]} == {
-        "signup": 5,
-        "purchase": story.left,
-    }
+    lots = {grant["source"]: grant["remaining"] for grant in states[0]["grants"]}
+    assert lots == {"signup": 5, "purchase": story.left}
     [payment] = states[0]["payments"]
     assert (payment["owed"], payment["taken"]) == (250 - story.left, 250 - story.left)
     assert (payment["revoke_due"], payment["shortfall"], payment["suspended"]) == (0, 0, 0)

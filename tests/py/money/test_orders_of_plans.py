@@ -9,7 +9,8 @@ import pytest
 
 from tests.py.money.model import end_of
 from tests.py.money.orders import deliver_each, in_every_order
-from tests.py.money.shop import Event, Plan, at, make_payers
+from tests.py.money.plans import Plan
+from tests.py.money.shop import Event, at, make_payers
 from tests.py.money.state import parked, states_of, touch_all
 from tests.py.support.database import Clock, Database
 

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.py.money.lives import NOW, Life, live, pick_packs
-from tests.py.money.shop import Event, Plan, Post, at, make_payers, start_purchases
+from tests.py.money.plans import Plan
+from tests.py.money.shop import Event, Post, at, make_payers, start_purchases
 from tests.py.money.state import parked, states_of, touch_all
 from tests.py.support.database import Clock, Database
 
