@@ -8,16 +8,18 @@ declare
   v_now constant timestamptz := engine.now();
 begin
   return query
-  update playground.billing_tasks as task
-  set attempts = task.attempts + 1, next_try_at = v_now + interval '5 minutes'
-  from (
+  -- Materialized: a plan that runs the choice once a row would claim more than p_limit, for nobody to do.
+  with claimed as materialized (
     select due.account_id, due.task_id
     from playground.billing_tasks as due
     where due.state = 'due' and due.next_try_at <= v_now
     order by due.next_try_at
     limit p_limit
     for no key update skip locked
-  ) as claimed
+  )
+  update playground.billing_tasks as task
+  set attempts = task.attempts + 1, next_try_at = v_now + interval '5 minutes'
+  from claimed
   where task.account_id = claimed.account_id and task.task_id = claimed.task_id
   returning task.account_id, task.task_id, task.kind, task.stripe_id, task.attempts;
 end $$;

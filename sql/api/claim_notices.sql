@@ -15,16 +15,18 @@ begin
     and person.user_id = notice.user_id and person.deleted_at is not null;
 
   return query
-  update playground.notices as notice
-  set attempts = notice.attempts + 1, next_try_at = v_now + interval '5 minutes'
-  from (
+  -- Materialized: a plan that runs the choice once a row would claim more than p_limit, for nobody to do.
+  with claimed as materialized (
     select due.user_id, due.notice_id
     from playground.notices as due
     where due.state = 'due' and due.next_try_at <= v_now
     order by due.next_try_at
     limit p_limit
     for no key update skip locked
-  ) as claimed
+  )
+  update playground.notices as notice
+  set attempts = notice.attempts + 1, next_try_at = v_now + interval '5 minutes'
+  from claimed
   left join playground.users as person on person.user_id = claimed.user_id
   where notice.user_id = claimed.user_id and notice.notice_id = claimed.notice_id
   returning notice.user_id, notice.notice_id, notice.kind, coalesce(notice.email, person.email),

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(7);
+select plan(8);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as person \gset
 select engine.ask_stripe(:'person', 'refund_payment_intent', 'pi_1', engine.now() - interval '1 minute') \g /dev/null
@@ -21,5 +21,12 @@ update playground.billing_tasks set state = 'withdrawn', ended_at = engine.now()
 select tests.advance('1 hour');
 select is_empty('select * from api.claim_billing_tasks()', 'what is over is not done');
 select lives_ok($$ select tests.run_as('scrip_gateway', 'select * from api.claim_billing_tasks()') $$, 'the gateway may ask');
+
+-- The planner has seen one row, so it may run the choice again for each row there is.
+delete from playground.billing_tasks;
+select engine.ask_stripe(:'person', 'refund_payment_intent', 'n' || n, engine.now()) from generate_series(1, 1) as n \g /dev/null
+analyze playground.billing_tasks;
+select engine.ask_stripe(:'person', 'refund_payment_intent', 'n' || n, engine.now()) from generate_series(2, 4) as n \g /dev/null
+select is(count(*), 1::bigint, 'no more is claimed than was asked for, whatever the plan') from api.claim_billing_tasks(1);
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(9);
+select plan(10);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user('ada@scrip.example') as person \gset
 select tests.make_user() as gone \gset
@@ -30,5 +30,12 @@ update playground.users set deleted_at = engine.now(), email = null where user_i
 select is_empty(format('select from api.claim_notices() where user_id = %L', :'gone'), 'nobody writes to who is deleted');
 select is((state::text, ended_at, last_error)::text, ('failed', engine.now(), 'the person is deleted')::text, 'and the message ends') from playground.notices where user_id = :'gone';
 select lives_ok($$ select tests.run_as('scrip_gateway', 'select * from api.claim_notices()') $$, 'the gateway may ask');
+
+-- The planner has seen one row, so it may run the choice again for each row there is.
+delete from playground.notices;
+select engine.write_notice(:'person', 'refund', 'n' || n, '{}', engine.now()) from generate_series(1, 1) as n \g /dev/null
+analyze playground.notices;
+select engine.write_notice(:'person', 'refund', 'n' || n, '{}', engine.now()) from generate_series(2, 4) as n \g /dev/null
+select is(count(*), 1::bigint, 'no more is claimed than was asked for, whatever the plan') from api.claim_notices(1);
 select * from finish();
 rollback;
