@@ -81,6 +81,7 @@ declare
   v_purchase playground.purchases;
   v_payment record;
   v_is_new boolean;
+  v_code text;
 begin
   state := 'parked';
   select i.kind, i.account_id into v_kind, apply_payment_intent.account_id from playground.stripe_ids i where i.stripe_id = v_id;
@@ -132,13 +133,14 @@ begin
   end if;
 
   if p_type = 'payment_intent.payment_failed' then
-    -- Never downgrades a success; of two failures the newer counts.
+    -- Never downgrades a success; of two failures the newer counts, of one second always the same.
+    v_code := left(coalesce(p_object #>> '{last_payment_error,decline_code}', p_object #>> '{last_payment_error,code}', 'payment_failed'), 100);
     update playground.purchases p
     set status = 'failed', failed_at = p_created_at, payment_intent_id = coalesce(p.payment_intent_id, v_id),
-      failure_code = left(coalesce(p_object #>> '{last_payment_error,decline_code}', p_object #>> '{last_payment_error,code}', 'payment_failed'), 100),
+      failure_code = v_code,
       failure_message = left(p_object #>> '{last_payment_error,message}', 300)
     where p.account_id = v_account.account_id and p.purchase_id = v_purchase_id and p.status <> 'succeeded'
-      and (p.failed_at is null or p.failed_at <= p_created_at);
+      and (p.failed_at is null or (p.failed_at, p.failure_code) <= (p_created_at, v_code));
     if v_is_new then
       perform engine.open_payment(v_account.account_id, v_id, v_purchase_id);
     end if;

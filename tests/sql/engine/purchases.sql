@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../runs.psql
 \ir ../stripe.psql
-select plan(50);
+select plan(51);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.open_shop() \g /dev/null
 create function tests.intent(p_id text, p_user_id uuid, p_purchase_id uuid, p_amount bigint default 1000, p_changes jsonb default '{}', p_at timestamptz default null)
@@ -54,6 +54,8 @@ select is(tests.decline('pi_bob', :'bob_id', :'purchase_id', 'insufficient_funds
 select is(tests.purchase(:'purchase_id'), 'failed insufficient_funds pi_bob', 'is a failed purchase, with the reason');
 select tests.decline('pi_bob', :'bob_id', :'purchase_id', 'expired_card', engine.now() - interval '1 minute') \g /dev/null
 select is(tests.purchase(:'purchase_id'), 'failed insufficient_funds pi_bob', 'of two failures the newer counts');
+select tests.decline('pi_bob', :'bob_id', :'purchase_id', 'expired_card') \g /dev/null
+select is(tests.purchase(:'purchase_id'), 'failed insufficient_funds pi_bob', 'of two of one second the same, whichever is heard of last');
 select tests.intent('pi_bob', :'bob_id', :'purchase_id') \g /dev/null
 select is(tests.purchase(:'purchase_id'), 'succeeded insufficient_funds pi_bob', 'a later try may succeed');
 select is(engine.purchase_json(p) -> 'failure' #>> '{}', null, 'and is shown as no failure') from playground.purchases p where purchase_id = :'purchase_id';
