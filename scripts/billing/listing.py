@@ -19,6 +19,8 @@ PAGE = 100
 Object = dict[str, Any]
 
 CLOSED_DISPUTES = {"won", "lost", "warning_closed"}
+ENDED_REFUNDS = {"failed", "canceled"}
+MOMENT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ class Listing:
             charge = found["charge"]
             if charge is not None:
                 yield _item("charge.refunded", charge, at)
-            yield _item("refund.updated", found | {"charge": charge and charge["id"]}, at, charge)
+            # What is left of the charge leaves out refunds that failed or were cancelled: they were over before it.
+            known_since = at - MOMENT if found["status"] in ENDED_REFUNDS else at
+            yield _item("refund.updated", found | {"charge": charge and charge["id"]}, known_since, charge)
 
     def _disputes(self) -> Iterator[Item]:
         for found, at in self._all("/v1/disputes", expand=["data.charge"], **self._made_since):

@@ -14,7 +14,7 @@ begin
     from playground.billing_tasks as due
     where due.state = 'due' and due.next_try_at <= v_now
     order by due.next_try_at
-    limit p_limit
+    limit least(p_limit, 100)
     for no key update skip locked
   )
   update playground.billing_tasks as task

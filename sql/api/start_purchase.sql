@@ -39,7 +39,7 @@ begin
   select * into v_purchase
   from playground.purchases p
   where p.account_id = v_account.account_id and p.user_id = p_user_id and p.idempotency_key is not distinct from p_idempotency_key
-    and (p.status = 'started' or (p_idempotency_key is not null and p.requested_at > v_instant - v_settings.answer_retention))
+    and case when p_idempotency_key is null then p.status = 'started' else p.requested_at > v_instant - v_settings.answer_retention end
     and (p_idempotency_key is not null or (p.pack, p.price_cents, p.currency, p.credits) = (v_pack.pack, v_pack.price_cents, v_pack.currency, v_pack.credits))
   order by p.requested_at desc
   limit 1;

@@ -56,6 +56,7 @@ begin
     set remaining = remaining + p_amounts[v_i],
       held = held - coalesce(p_returned[v_i], 0),
       suspended = least(suspended, remaining + p_amounts[v_i]),
+      unavailable_until = case when suspended > remaining + p_amounts[v_i] then p_instant else unavailable_until end,
       last_number = case when p_amounts[v_i] <> 0 then post_transaction.number else last_number end
     where account_id = p_account_id and grant_id = p_grant_ids[v_i]
     returning has_expired_rest or (expired_at is not null and remaining > held) into strict has_expired_rest;

@@ -455,6 +455,12 @@ begin
     perform engine.post_transaction(
       p_payment.account_id, p_instant, p_instant, 'refund', 'Credits given back: a refund failed or a dispute was won', array[v_source.grant_id], array[v_part],
       p_purchase_id => p_payment.purchase_id);
+    -- What comes back to another purchase may be in dispute there.
+    perform engine.suspend(y, p_instant)
+    from playground.grants g
+    join playground.payments y on y.account_id = g.account_id and y.purchase_id = g.purchase_id
+    where g.account_id = p_payment.account_id and g.grant_id = v_source.grant_id and y.suspended > 0
+      and y.payment_intent_id <> p_payment.payment_intent_id;
     if v_source.expired_at is not null then
       perform engine.expire_given_back(p_payment.account_id, v_source.grant_id, p_instant);
     end if;

@@ -479,7 +479,9 @@ begin
       v_account.account_id, v_subscription.subscription_id, v_invoice.invoice_id, v_invoice.period_start, v_invoice.period_end,
       coalesce(v_invoice.paid_at, p_created_at), v_account.last_instant)
     then
+      -- Paid for a time that was paid for already: somebody should look.
       reason := 'period_confirmed_before';
+      perform engine.alert_parked(v_invoice.invoice_id, p_type, reason, v_account.last_instant);
     end if;
     perform engine.retry_waiting(v_invoice.invoice_id);
   end if;
@@ -498,8 +500,11 @@ declare
   v_invoice playground.invoices;
 begin
   select * into v_invoice from playground.invoices where account_id = p_account_id and invoice_id = p_invoice_id;
-  if not found then
-    -- An invoice that confirmed no period: nothing of ours was paid.
+  if not found or exists (
+    select from playground.payments
+    where account_id = p_account_id and invoice_id = p_invoice_id and payment_intent_id <> p_payment_intent_id)
+  then
+    -- An invoice that confirmed no period, or a further part of one: nothing of ours was paid by it.
     insert into playground.stripe_ids (stripe_id, kind, account_id)
     values (p_payment_intent_id, 'other_payment', p_account_id)
     on conflict (stripe_id) do nothing;

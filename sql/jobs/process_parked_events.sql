@@ -17,9 +17,17 @@ begin
     limit p_limit
   loop
     v_tried := v_tried + 1;
-    if engine.retry_event(v_event.received_at, v_event.event_id) = 'parked' and v_event.received_at <= v_now - v_alert_after then
-      perform engine.alert_parked(v_event.event_id, v_event.type, v_event.reason, v_now);
-    end if;
+    begin
+      if engine.retry_event(v_event.received_at, v_event.event_id) = 'parked' and v_event.received_at <= v_now - v_alert_after then
+        perform engine.alert_parked(v_event.event_id, v_event.type, v_event.reason, v_now);
+      end if;
+    exception
+      -- Somebody holds its account: the others need not wait.
+      when lock_not_available or deadlock_detected then
+        update playground.stripe_events
+        set next_try_at = v_now + interval '1 minute'
+        where received_at = v_event.received_at and event_id = v_event.event_id;
+    end;
   end loop;
   return v_tried;
 end $$;
