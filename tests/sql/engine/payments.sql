@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../runs.psql
 \ir ../stripe.psql
-select plan(67);
+select plan(71);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.open_shop() \g /dev/null
 select tests.make_package() \g /dev/null
@@ -167,5 +167,31 @@ select is(tests.deliver(tests.event('charge.refunded', tests.charge('pi_ida', :'
 select is(tests.deliver(tests.event('refund.created', tests.refund('re_y', 'pi_ida', 100, 'succeeded', engine.now()) || '{"amount": -1}')), 'parked: malformed', 'nor is less than nothing');
 select is(tests.deliver(tests.event('charge.dispute.created', tests.dispute('dp_y', 'pi_ida', 100, 'lost') - 'status')), 'parked: malformed', 'a dispute without a state says nothing');
 select is(tests.books(), 'in order', 'the books hold');
+-- What was suspended was not free: the burn order of a run in between is not broken by how the dispute ended.
+select tests.make_payer('joy@scrip.example') as joy_id \gset
+select tests.paid(:'joy_id', 'pi_joy_1', 'small', 500) \g /dev/null
+select tests.disputed('pi_joy_1', 500, 'needs_response') \g /dev/null
+select tests.advance('1 minute');
+select tests.paid(:'joy_id', 'pi_joy_2', 'small', 500) \g /dev/null
+select tests.advance('1 minute');
+select tests.settle(:'joy_id', tests.reserve(:'joy_id', tests.text_of(9000)), 9000, 3000) \g /dev/null
+select tests.advance('1 minute');
+select is(tests.disputed('pi_joy_1', 500, 'lost'), 'handled', 'a dispute is lost after a run');
+select is(tests.books(), 'in order', 'that took of another lot, and rightly so');
+
+-- What comes back to a lot under dispute is suspended there.
+select tests.make_payer('kay@scrip.example') as kay_id \gset
+select tests.paid(:'kay_id', 'pi_kay_1', 'small', 500) \g /dev/null
+select tests.settle(:'kay_id', tests.reserve(:'kay_id', tests.text_of(9000)), 9000, 3000) \g /dev/null
+select tests.advance('1 minute');
+select tests.paid(:'kay_id', 'pi_kay_2', 'small', 500) \g /dev/null
+select tests.refunded(:'kay_id', 'pi_kay_1', 500, 500) \g /dev/null
+select tests.disputed('pi_kay_2', 500, 'needs_response') \g /dev/null
+select tests.advance('1 minute');
+select tests.deliver(tests.event('refund.failed', tests.refund('re_kay', 'pi_kay_1', 500, 'failed', engine.now() - interval '1 minute'))) \g /dev/null
+select is(
+  (select sum(least(g.remaining, y.suspended)) - sum(g.suspended) from playground.grants g join playground.payments y on y.account_id = g.account_id and y.purchase_id = g.purchase_id where y.payment_intent_id = 'pi_kay_2'),
+  0::numeric, 'what a failed refund of one pack gives back to another is suspended while that one is disputed');
+select is(tests.books(), 'in order', 'and the books hold');
 select * from finish();
 rollback;
