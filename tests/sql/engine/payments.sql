@@ -174,7 +174,7 @@ select tests.disputed('pi_joy_1', 500, 'needs_response') \g /dev/null
 select tests.advance('1 minute');
 select tests.paid(:'joy_id', 'pi_joy_2', 'small', 500) \g /dev/null
 select tests.advance('1 minute');
-select tests.settle(:'joy_id', tests.reserve(:'joy_id', tests.text_of(9000)), 9000, 3000) \g /dev/null
+select tests.settle(:'joy_id', tests.reserve(:'joy_id')) \g /dev/null
 select tests.advance('1 minute');
 select is(tests.disputed('pi_joy_1', 500, 'lost'), 'handled', 'a dispute is lost after a run');
 select is(tests.books(), 'in order', 'that took of another lot, and rightly so');
@@ -182,7 +182,7 @@ select is(tests.books(), 'in order', 'that took of another lot, and rightly so')
 -- What comes back to a lot under dispute is suspended there.
 select tests.make_payer('kay@scrip.example') as kay_id \gset
 select tests.paid(:'kay_id', 'pi_kay_1', 'small', 500) \g /dev/null
-select tests.settle(:'kay_id', tests.reserve(:'kay_id', tests.text_of(9000)), 9000, 3000) \g /dev/null
+select tests.settle(:'kay_id', tests.reserve(:'kay_id')) \g /dev/null
 select tests.advance('1 minute');
 select tests.paid(:'kay_id', 'pi_kay_2', 'small', 500) \g /dev/null
 select tests.refunded(:'kay_id', 'pi_kay_1', 500, 500) \g /dev/null
