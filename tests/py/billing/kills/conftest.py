@@ -128,7 +128,7 @@ def kill_at(shop: Shop, proxy: DatabaseProxy, kill: Kill) -> KillAt:
         scene = Scene(shop, proxy, point)
         await scene.bring(request)
         await kill(only_the_worker)
-        await scene.cut()
+        await scene.left()
         assert isinstance(await scene.ended(), aiohttp.ClientError)
 
     return kill_at

@@ -1,7 +1,7 @@
 """Points between two steps of something that asks both the database and Stripe: each brings one request there."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -75,9 +75,7 @@ class Scene:
         if self._stop is not None:
             await self._stop.reached()
             return
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self._waiting_at_stripe() <= self._waiting:
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        await self._until(lambda waiting: waiting > self._waiting)
 
     async def bring(self, request: Coroutine[Any, Any, Reply]) -> None:
         """Returns when the request stands at the point."""
@@ -86,17 +84,29 @@ class Scene:
         await self.reached()
 
     async def cut(self) -> None:
-        """Ends the connection that stands there: its gateway is dead, or is to think the other side so."""
+        """Ends the connection that stands there: the gateway hears nothing from the other side."""
         if self._stop is not None:
             self._stop.cut()
         else:
             await self._shop.control("release")
+
+    async def left(self) -> None:
+        """After the gateway died: the other side has noticed that nobody waits there any more."""
+        if self._stop is not None:
+            self._stop.cut()
+            return
+        await self._until(lambda waiting: waiting <= self._waiting)
 
     async def ended(self) -> Reply | BaseException:
         """What the client got, or the error it was left with."""
         assert self._task is not None
         (result,) = await asyncio.gather(self._task, return_exceptions=True)
         return result
+
+    async def _until(self, holds: Callable[[int], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not holds(await self._waiting_at_stripe()):
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def _waiting_at_stripe(self) -> int:
         return (await self._shop.state("state"))["waiting"]

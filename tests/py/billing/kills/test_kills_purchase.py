@@ -25,7 +25,7 @@ from tests.py.support.proxy import DatabaseProxy
 
 async def nobody_heard(crowd: dict[Point, tuple[Person, Scene]]) -> None:
     for _, scene in crowd.values():
-        await scene.cut()
+        await scene.left()
         assert isinstance(await scene.ended(), aiohttp.ClientError)
 
 

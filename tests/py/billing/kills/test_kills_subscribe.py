@@ -15,7 +15,7 @@ async def test_whoever_stood_anywhere_gets_one_page_and_one_month(shop: Shop, pr
     crowd = await brought(shop, proxy, PAGES_MADE, shop.subscribe)
     await kill()
     for point, (person, scene) in crowd.items():
-        await scene.cut()
+        await scene.left()
         assert isinstance(await scene.ended(), aiohttp.ClientError)
         assert await pages_made(shop, person) == PAGES_MADE[point], point
     for person, _ in crowd.values():
@@ -31,7 +31,7 @@ async def test_a_page_paid_while_the_gateway_is_dead_is_a_plan_when_it_is_back(
     await scene.bring(shop.subscribe(ann))
     (page,) = await at_stripe(shop, "checkout/sessions", ann)
     shop.gateway.kill()
-    await scene.cut()
+    await scene.left()
     await scene.ended()
     await shop.pay_page(page["url"])
     await kill()

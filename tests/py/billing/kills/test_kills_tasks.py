@@ -44,7 +44,7 @@ async def bring(shop: Shop, proxy: DatabaseProxy, point: Point, cause: Any) -> S
 async def is_finished_by_another(shop: Shop, person: Person, kind: str, point: Point, scene: Scene, kill: Kill) -> None:
     """The worker dies; when its claim is over, another one does what is left."""
     shop.gateway.kill()
-    await scene.cut()
+    await scene.left()
     ((state, attempts),) = tasks(shop, person, kind)
     assert (state, attempts) == ("done" if point == TOLD else "due", 1)
     await kill()
