@@ -3,6 +3,8 @@
 Whatever the point: one customer, one PaymentIntent and one row, credited once when it is paid.
 """
 
+from datetime import timedelta
+
 import aiohttp
 import pytest
 
@@ -21,6 +23,8 @@ from tests.py.billing.kills.sides import lines, purchase_rows
 from tests.py.billing.shop import PAGES, Shop
 from tests.py.gateway.world import Person
 from tests.py.support.proxy import DatabaseProxy
+
+A_DAY = timedelta(hours=25)
 
 
 async def nobody_heard(crowd: dict[Point, tuple[Person, Scene]]) -> None:
@@ -84,3 +88,21 @@ async def test_a_purchase_on_a_page_is_finished_with_one_page(
     await nobody_heard(crowd)
     for person, _ in crowd.values():
         await is_paid_once(shop, person, await shop.buy(person, **options))
+
+
+async def test_the_next_try_after_a_day_finds_at_stripe_what_its_keys_no_longer_know(
+    shop: Shop, proxy: DatabaseProxy, kill: Kill
+) -> None:
+    crowd = await brought(shop, proxy, UNANSWERED, shop.buy)
+    await kill()
+    await nobody_heard(crowd)
+    await a_day_passes(shop)
+    for person, _ in crowd.values():
+        await is_paid_once(shop, person, await shop.buy(person))
+
+
+async def a_day_passes(shop: Shop) -> None:
+    """Stripe forgets its idempotency keys, and what we asked it for lies so far back."""
+    await shop.control("clock", {"advance": int(A_DAY.total_seconds())})
+    for table in ("purchases", "customers"):
+        shop.database.rows(f"update playground.{table} set requested_at = requested_at - %s", [A_DAY])
