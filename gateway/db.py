@@ -37,7 +37,6 @@ REPEATABLE = frozenset(
         "find_subscription",
         "record_customer",
         "record_purchase",
-        "release_purchase",
         "record_checkout",
         "record_stripe_event",
         "process_gift_steps",
