@@ -53,7 +53,8 @@ def ended_in_the_middle(plan: Plan) -> tuple[list[Event], list[Event]]:
     return [], [
         plan.state("created", at(0), "active", FIRST),
         plan.paid("first", at(0), FIRST, "subscription_create"),
-        plan.state("updated", at(1), "active", FIRST),
+        # An end is final, whatever is dated later.
+        plan.state("updated", at(12, second=1), "active", SECOND),
         plan.unpaid("first", at(0), FIRST, "subscription_create"),
         plan.state("deleted", at(12), "canceled", FIRST, canceled_at=at(12), ended_at=at(12)),
     ]
