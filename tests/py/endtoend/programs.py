@@ -14,6 +14,7 @@ from gateway.version import ROOT
 from scripts.setup.processes import Child, start
 from scripts.setup.programs import free_port
 from tests.py.endtoend.waiting import until
+from tests.py.support.nursery import NURSERY
 
 JWT_SECRET = "a-secret-of-tests-with-enough-bytes-in-it"
 # For issuing tokens; the gateways themselves read their environment.
@@ -23,7 +24,11 @@ _numbers = itertools.count(1)
 
 
 class Gateway:
-    """`python -m gateway` with a parent and its workers, on a port of its own."""
+    """A gateway with a parent and its workers, on a port of its own.
+
+    Forked from a process that has its libraries in memory; tests/py/gateway/test_gateway_process.py starts
+    `python -m gateway` itself.
+    """
 
     def __init__(self, child: Child) -> None:
         self._child = child
@@ -48,7 +53,7 @@ class Gateway:
             **{name.upper(): str(value) for name, value in settings.items()},
         }
         log = folder / f"gateway-{next(_numbers)}.log"
-        gateway = cls(start("the gateway", [sys.executable, "-P", "-m", "gateway"], log=log, env=environment, cwd=ROOT))
+        gateway = cls(NURSERY.start("the gateway", log=log, env=environment, cwd=ROOT))
         try:
             listening = await gateway.logged("listening")
         except BaseException:
