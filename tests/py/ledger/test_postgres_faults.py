@@ -185,10 +185,21 @@ async def test_a_session_terminated_in_the_middle_of_a_settle_has_charged_nothin
 async def test_a_process_killed_in_the_middle_of_a_settle_has_charged_nothing(durable: Database) -> None:
     """The server then ends all sessions and recovers by itself."""
     stopped = StoppedSettle(durable)
+    witness = durable.connect()
     error = await stopped.killed_by(lambda pid: os.kill(pid, signal.SIGKILL))
     assert isinstance(error, psycopg.OperationalError)
+    # Until the server has heard of the death it still lets people in.
+    await asyncio.to_thread(wait_until, lambda: is_ended(witness), "the end of all sessions")
     await asyncio.to_thread(wait_until, lambda: is_reachable(durable), "the end of recovery")
     stopped.assert_undone_and_then_done_once()
+
+
+def is_ended(connection: psycopg.Connection) -> bool:
+    try:
+        connection.execute("select")
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def is_reachable(database: Database) -> bool:
