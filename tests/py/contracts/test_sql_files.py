@@ -23,8 +23,7 @@ pytestmark = pytest.mark.contract
 NOT_IN_PGTAP = {SQL / "jobs/drain.sql", SQL / "jobs/schedule.sql"}
 NOT_LOADED = {SQL / "bootstrap.sql", SQL / "load.sql", SQL / "unload.sql"}
 
-# For callers who are nobody yet, for everybody, and for the platform itself.
-# Nobody in particular: people who are not known yet, what is open to all, jobs, Stripe, and work for the gateway itself.
+# For callers who are nobody yet, for everybody, for the platform itself, for Stripe, and work of the gateway's own.
 FOR_NOBODY = {
     "record_stripe_event",
     "claim_billing_tasks",
