@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -52,6 +53,8 @@ class Gateway:
             "LLM_MAX_RETRIES": "0",
             **{name.upper(): str(value) for name, value in settings.items()},
         }
+        # Of one that was killed a worker may hold the port for a moment longer.
+        await until(lambda: is_free(int(environment["PORT"])), f"port {environment['PORT']} to be free")
         log = folder / f"gateway-{next(_numbers)}.log"
         gateway = cls(NURSERY.start("the gateway", log=log, env=environment, cwd=ROOT))
         try:
@@ -122,6 +125,17 @@ class Gateway:
     def stop(self) -> None:
         """Told to drain, and killed if it does not come to an end."""
         self._child.stop(wait=STOP_SECONDS)
+
+
+def is_free(port: int) -> bool:
+    """Whether a program could listen there now; 0 is whichever is."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def start_simulator(folder: Path) -> tuple[Child, str]:
