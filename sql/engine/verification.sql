@@ -141,6 +141,15 @@ as $$
     join playground.hold_parts p using (account_id, hold_id)
     join playground.grants g on g.account_id = p.account_id and g.grant_id = p.grant_id
     where p_since is null or (a.last_instant >= p_since and h.reserved_at >= p_since)
+  ), held as materialized (
+    -- What holds had of each grant, together: looked up for each pair below, where a join would read all of an account.
+    select y.account_id, y.grant_id, array_agg(y.credits::bigint) as credits, array_agg(o.reserved_at) as reserved_at,
+      array_agg(coalesce(o.closed_at, 'infinity')) as closed_at
+    from playground.hold_parts y
+    join playground.holds o using (account_id, hold_id)
+    join playground.accounts a using (account_id)
+    where p_since is null or a.last_instant >= p_since
+    group by 1, 2
   )
   select 'burn_order_is_kept', part.account_id, format('hold %s took %s of grant %s before grant %s was used up', part.hold_id, part.credits, part.grant_id, e.grant_id)
   from part
@@ -149,6 +158,7 @@ as $$
     and (e.expires_at is null or e.expires_at > part.reserved_at) and (e.expired_at is null or e.expired_at > part.reserved_at)
     and (engine.burn_rank(e.bucket), coalesce(e.expires_at, 'infinity'), e.granted_at, e.grant_id)
       < (engine.burn_rank(part.bucket), coalesce(part.expires_at, 'infinity'), part.granted_at, part.grant_id)
+  left join held on held.account_id = e.account_id and held.grant_id = e.grant_id
   -- While a clock that was set back catches up, all calls of an account have one instant, and nothing tells whether what
   -- came at the hold's own instant came before it: it counts neither as there nor as free.
   -- A grant that is empty and was last changed before the hold was empty then; only others are added up.
@@ -163,10 +173,8 @@ as $$
         and (t.posted_at < part.reserved_at or t.posted_at = part.reserved_at and x.amount < 0))
     > (
       select coalesce(sum(y.credits), 0)
-      from playground.hold_parts y
-      join playground.holds o using (account_id, hold_id)
-      where y.account_id = e.account_id and y.grant_id = e.grant_id and o.reserved_at <= part.reserved_at
-        and (o.closed_at is null or o.closed_at >= part.reserved_at))
+      from unnest(held.credits, held.reserved_at, held.closed_at) as y (credits, reserved_at, closed_at)
+      where y.reserved_at <= part.reserved_at and y.closed_at >= part.reserved_at)
 $$;
 comment on function engine.verify_burn_order(timestamptz) is
   'Holds that took of a later grant while an earlier one (monthly, rollover, purchased; soonest expiry, oldest) had free credits at that instant. Left out are grants that are suspended, and what lies before the last end of a suspension: its history is not kept.';
