@@ -63,7 +63,9 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/accounts.sql
 \ir engine/pricing.sql
 \ir engine/packages.sql
+\ir engine/alerts.sql
 \ir engine/limits.sql
+\ir engine/providers.sql
 \ir engine/people.sql
 \ir engine/organizations.sql
 \ir engine/signup.sql

@@ -6,9 +6,9 @@
 alter default privileges for role scrip_owner revoke execute on routines from public;
 
 -- Everything closed first, so that a door once opened by hand does not stay open.
-revoke all on schema playground, engine, api, jobs, admin, analytics
+revoke all on schema playground, rollup, engine, api, jobs, admin, analytics
   from public, scrip_gateway, scrip_cron, scrip_operator, scrip_analyst;
-revoke all on all tables in schema playground, admin, analytics
+revoke all on all tables in schema playground, rollup, admin, analytics
   from public, scrip_gateway, scrip_cron, scrip_operator, scrip_analyst;
 revoke all on all sequences in schema playground
   from public, scrip_gateway, scrip_cron, scrip_operator, scrip_analyst;

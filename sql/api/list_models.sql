@@ -20,10 +20,17 @@ as $$
     '[]'
   ))
   from playground.models as model
+  join playground.providers as provider using (provider)
   cross join playground.platform_settings as settings
   cross join lateral (
     select case
-      when not model.is_enabled then 'switched off'
+      when not model.is_enabled or not provider.is_enabled then 'switched off'
+      when provider.stops_at_ceiling and provider.daily_ceiling_usd <= (
+        select sum(spend.cost_usd)
+        from playground.provider_spend as spend
+        where spend.provider = model.provider
+          and spend.starts_at = date_trunc('day', engine.now(), 'UTC')
+      ) then 'used up for today'
       when not exists (
         select
         from playground.model_prices as price

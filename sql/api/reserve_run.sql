@@ -55,23 +55,30 @@ begin
     p_user_id, p_package, p_package_version, p_user_input, p_model, p_session_id, p_use_no_prompt, p_custom_prompt, v_instant);
 
   v_credits := engine.spendable(v_account.account_id, v_instant);
-  v_limits := engine.check_limits(p_user_id, v_instant, v_credits.has_paid_credits);
+  v_limits := engine.check_run_limits(
+    p_user_id, v_account.account_id, v_instant, v_credits.has_paid_credits, v_account.cost_budget_usd - v_account.cost_budget_held_usd);
   if v_limits.is_throttled then
     select * into refusal, refusal_message, refusal_detail from engine.throttle_refusal(p_user_id, v_instant);
+    return next;
+    return;
+  end if;
+  select * into refusal, refusal_message, refusal_detail from engine.provider_refusal(v_run.provider, v_run.model, v_instant);
+  if refusal is not null then
     return next;
     return;
   end if;
 
   v_size := engine.size_run(
     v_credits.available, v_run.multiplier, v_run.tokens_per_credit, v_run.input_tokens, v_run.max_output_tokens, v_run.min_output_tokens,
-    v_run.input_price, v_run.output_price,
-    case when v_limits.is_binding then v_limits.room_usd + v_account.cost_budget_usd - v_account.cost_budget_held_usd end);
+    v_run.input_price, v_run.output_price, v_limits.total_room_usd);
 
-  if v_limits.runs_exceeded or v_size.lacks_room or v_limits.room_usd < v_size.highest_cost_usd and not v_limits.is_binding then
+  if v_limits.is_exceeded or v_size.lacks_room or (
+    not v_limits.is_binding and v_limits.limit_source <> 'own_cap' and v_limits.room_usd < v_size.highest_cost_usd)
+  then
     select * into refusal, refusal_message, refusal_detail
     from engine.limit_refusal(
       p_user_id, v_instant, v_limits.limit_source, v_limits.used, v_limits.limit_value, v_limits.window_starts_at, v_limits.resets_at,
-      v_limits.is_binding);
+      v_limits.is_binding or v_limits.limit_source = 'own_cap');
   end if;
   if refusal is null and v_size.credits is null then
     select * into refusal, refusal_message, refusal_detail from engine.credit_refusal(v_size.required, v_credits.available);
@@ -96,4 +103,4 @@ begin
   return next;
 end $$;
 comment on function api.reserve_run(uuid, text, text, text, text, uuid, boolean, text, numeric, bytea, text) is
-  'POST /playground/run, before the model call: one transaction under the account''s lock that authenticates an API key (sha256), replays, catches up, prices, sizes and holds. p_package: id or name. p_temperature: 0 to 1. Returned refusals: SCT01, SCT02, SCC01; raised: SCA01, SCA02, SCV01, SCI01, SCI02, SCP01, SCS01, SCM01, SCM02, SCR01. Credits; deadline in milliseconds.';
+  'POST /playground/run, before the model call: one transaction under the account''s lock that authenticates an API key (sha256), replays, catches up, prices, sizes and holds. p_package: id or name. p_temperature: 0 to 1. Returned refusals: SCT01, SCM02 (provider), SCT02, SCC01; raised: SCA01, SCA02, SCV01, SCI01, SCI02, SCP01, SCS01, SCM01, SCM02 (model), SCR01. Credits; deadline in milliseconds.';

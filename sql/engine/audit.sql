@@ -24,11 +24,15 @@ language plpgsql volatile
 as $$
 begin
   perform engine.check_reason(p_reason);
-  insert into playground.audit_log (created_at, actor, action, user_id, subject, before, after, reason)
-  values (engine.now(), session_user, p_action, p_user_id, p_subject, p_before, p_after, btrim(p_reason));
+  -- engine.check_admin says on whose word a gateway acts. Anybody may set these names, so who was logged in stands beside them.
+  insert into playground.audit_log (created_at, actor, action, user_id, subject, before, after, reason, acting_user_id, request_id)
+  values (
+    engine.now(), session_user, p_action, p_user_id, p_subject, p_before, p_after, btrim(p_reason),
+    nullif(current_setting('scrip.acting_user', true), '')::uuid, left(nullif(current_setting('scrip.request_id', true), ''), 100)
+  );
 end $$;
 comment on function engine.write_audit(text, uuid, text, jsonb, jsonb, text) is
-  'Leaves the line of one change: who is the session''s own role, not the one it took. SCD03 when no reason is given.';
+  'Leaves the line of one change: who is the session''s own role, not the one it took, and the admin for whom engine.check_admin let it act. SCD03 when no reason is given.';
 
 create or replace function engine.lock_user(p_user_id uuid)
 returns playground.users

@@ -13,7 +13,7 @@ declare
   v_left bigint := p_credits;
   v_part bigint;
 begin
-  perform engine.count_run(p_user_id, p_instant, p_cost_held_usd);
+  perform engine.count_run(p_user_id, p_instant, p_cost_held_usd, v_budget_held_usd);
   insert into playground.holds (
     account_id, hold_id, user_id, status, credits, tier, model, price_effective_from, multiplier, tokens_per_credit,
     input_tokens_estimated, max_output_tokens, cost_held_usd, budget_held_usd, package_id, package_version, is_comparison, is_custom_prompt,

@@ -45,6 +45,7 @@ begin
   values (
     p_account_id, post_transaction.number, p_type, v_amount, post_transaction.balance_after, p_description, p_metadata,
     p_user_id, p_hold_id, p_session_id, p_purchase_id, p_instant, v_effective_at);
+  insert into rollup.ledger_changes values (p_account_id, post_transaction.number);
 
   has_expired_rest := false;
   for v_i in 1 .. cardinality(p_grant_ids) loop

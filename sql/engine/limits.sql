@@ -26,155 +26,206 @@ language sql immutable
 as $$ select (p_starts_at at time zone 'UTC' + ('1 ' || p_kind)::interval) at time zone 'UTC' $$;
 comment on function engine.window_end(text, timestamptz) is 'The end of a UTC window (hour, day, month) that begins at p_starts_at.';
 
-create or replace function engine.used_windows(p_user_id uuid, p_instant timestamptz)
-returns table (month_usd numeric, day_usd numeric, runs bigint)
+create or replace function engine.window_use(
+  p_user_id uuid, p_instant timestamptz,
+  out month_usd numeric, out day_usd numeric, out runs bigint, out month_total_usd numeric,
+  out is_month_exempt boolean, out is_day_exempt boolean, out is_hour_exempt boolean)
 language sql stable
 as $$
   select coalesce(sum(cost_usd + open_usd) filter (where kind = 'month'), 0),
     coalesce(sum(cost_usd + open_usd) filter (where kind = 'day'), 0),
-    coalesce(sum(w.runs) filter (where kind = 'hour'), 0)
+    coalesce(sum(w.runs) filter (where kind = 'hour'), 0),
+    coalesce(sum(cost_usd + open_usd + budget_usd + budget_open_usd) filter (where kind = 'month'), 0),
+    coalesce(bool_or(is_exempt) filter (where kind = 'month'), false),
+    coalesce(bool_or(is_exempt) filter (where kind = 'day'), false),
+    coalesce(bool_or(is_exempt) filter (where kind = 'hour'), false)
   from playground.cost_windows w
   where user_id = p_user_id
     and starts_at in (date_trunc('month', p_instant, 'UTC'), date_trunc('day', p_instant, 'UTC'), date_trunc('hour', p_instant, 'UTC'))
     and starts_at = date_trunc(kind, p_instant, 'UTC')
 $$;
-comment on function engine.used_windows(uuid, timestamptz) is
-  'What a person used of the windows of an instant: US dollars of the month and the day (held by open runs included), runs of the hour.';
+comment on function engine.window_use(uuid, timestamptz) is
+  'What a person used of the windows of an instant: US dollars of the month and the day (held by open runs included), runs of the hour; month_total_usd with what the bought budget paid; which windows an operator exempted.';
 
-create or replace function engine.check_limits(
-  p_user_id uuid, p_instant timestamptz, p_has_paid_credits boolean,
-  out tier text, out is_throttled boolean, out is_binding boolean, out room_usd numeric, out limit_source text, out used numeric,
-  out limit_value numeric, out window_starts_at timestamptz, out resets_at timestamptz, out runs_exceeded boolean)
+create or replace function engine.limits_of(
+  p_user_id uuid, p_tier text, p_has_own_limits boolean, p_instant timestamptz,
+  out monthly_usd numeric, out daily_usd numeric, out runs_per_hour integer, out concurrent_runs integer, out alert_thresholds integer[],
+  out is_unlimited boolean, out is_active boolean, out is_shadow boolean, out has_own_runs boolean)
 language plpgsql stable
 as $$
 declare
-  v_tier record;
-  v_used record;
-  v_runs_limit integer;
+  v_own record;
 begin
-  select t.*, s.name as tier_name, s.is_throttled, w.paid_runs_per_hour into strict v_tier
+  select t.monthly_cost_limit_usd, t.daily_cost_limit_usd, t.runs_per_hour, t.concurrent_runs, t.alert_thresholds, t.is_unlimited, t.is_active,
+    not t.throttle_on_exceed
+  into monthly_usd, daily_usd, runs_per_hour, concurrent_runs, alert_thresholds, is_unlimited, is_active, is_shadow
+  from playground.tiers t
+  where t.tier = p_tier;
+  is_active := coalesce(is_active, false);
+  is_unlimited := coalesce(is_unlimited, false) and is_active;
+  has_own_runs := false;
+  if p_has_own_limits then
+    -- The one that ends comes last, and so goes first.
+    for v_own in
+      select *
+      from playground.user_limits
+      where user_id = p_user_id and (ends_at is null or ends_at > p_instant)
+      order by is_temporary
+    loop
+      monthly_usd := coalesce(v_own.monthly_cost_limit_usd, monthly_usd);
+      daily_usd := coalesce(v_own.daily_cost_limit_usd, daily_usd);
+      has_own_runs := has_own_runs or v_own.runs_per_hour is not null;
+      runs_per_hour := coalesce(v_own.runs_per_hour, runs_per_hour);
+      concurrent_runs := coalesce(v_own.concurrent_runs, concurrent_runs);
+    end loop;
+  end if;
+  -- Shadow limits refuse nobody, but a limit that is missing, inactive or NULL is none that could be watched: it refuses.
+  is_shadow := coalesce(is_shadow, false) and is_active and num_nulls(monthly_usd, daily_usd, runs_per_hour, concurrent_runs) = 0;
+end $$;
+comment on function engine.limits_of(uuid, text, boolean, timestamptz) is
+  'The limits of a person in a tier: those an operator gave them, else the tier''s. US dollars a month and a day, runs an hour and at once; null refuses. is_shadow: recorded as alerts, refusing nobody.';
+
+create or replace function engine.check_run_limits(
+  p_user_id uuid, p_account_id uuid, p_instant timestamptz, p_has_paid_credits boolean, p_budget_usd numeric,
+  out tier text, out is_throttled boolean, out is_binding boolean, out room_usd numeric, out total_room_usd numeric, out is_exceeded boolean,
+  out limit_source text, out used numeric, out limit_value numeric, out window_starts_at timestamptz, out resets_at timestamptz)
+language plpgsql stable
+as $$
+declare
+  v_standing record;
+  v_limits record;
+  v_used record;
+  v_open record;
+  v_runs_limit integer;
+  v_day_room numeric;
+  v_month_room numeric;
+  v_cap_room numeric;
+begin
+  select s.*, u.cost_cap_usd, u.has_own_limits into strict v_standing
   from engine.standing_of(p_user_id, p_instant) as s
-  cross join playground.platform_settings w
-  left join playground.tiers t on t.tier = s.name;
-  tier := v_tier.tier_name;
-  is_throttled := v_tier.is_throttled;
-  runs_exceeded := false;
-  is_binding := not (coalesce(v_tier.is_unlimited, false) and v_tier.is_active);
-  if not is_binding then
+  cross join playground.users u
+  where u.user_id = p_user_id;
+  tier := v_standing.name;
+  is_throttled := v_standing.is_throttled;
+  is_exceeded := false;
+  v_limits := engine.limits_of(p_user_id, tier, v_standing.has_own_limits, p_instant);
+  is_binding := not v_limits.is_unlimited and not v_limits.is_shadow;
+  if v_limits.is_unlimited and v_standing.cost_cap_usd is null then
     return;
   end if;
 
-  -- Shadow limits refuse nobody, but a limit that is missing, inactive or NULL is none that could be watched: it refuses.
-  is_binding := coalesce(v_tier.throttle_on_exceed, true) or v_tier.is_active is not true
-    or num_nulls(v_tier.monthly_cost_limit_usd, v_tier.daily_cost_limit_usd, v_tier.runs_per_hour) > 0;
-  select * into v_used from engine.used_windows(p_user_id, p_instant);
-  v_runs_limit := case when p_has_paid_credits then greatest(v_tier.runs_per_hour, v_tier.paid_runs_per_hour) else v_tier.runs_per_hour end;
-  -- A missing, inactive or NULL limit leaves no room: it refuses.
-  if v_tier.is_active is not true or v_tier.runs_per_hour is null or v_used.runs >= v_runs_limit then
-    runs_exceeded := true;
-    limit_source := 'runs_hour';
-    used := v_used.runs;
-    limit_value := case when v_tier.is_active and v_tier.runs_per_hour is not null then v_runs_limit end;
-  elsif coalesce(v_tier.daily_cost_limit_usd, 0) - v_used.day_usd < coalesce(v_tier.monthly_cost_limit_usd, 0) - v_used.month_usd then
-    limit_source := 'cost_day';
-    used := v_used.day_usd;
-    limit_value := v_tier.daily_cost_limit_usd;
-  else
-    limit_source := 'cost_month';
-    used := v_used.month_usd;
-    limit_value := v_tier.monthly_cost_limit_usd;
+  v_used := engine.window_use(p_user_id, p_instant);
+  if not v_limits.is_unlimited then
+    v_runs_limit := v_limits.runs_per_hour;
+    if p_has_paid_credits and not v_limits.has_own_runs then
+      v_runs_limit := greatest(v_runs_limit, (select paid_runs_per_hour from playground.platform_settings));
+    end if;
+    select count(*) as runs, min(expires_at) as ends_at into v_open
+    from playground.holds
+    where account_id = p_account_id and status = 'open' and user_id = p_user_id;
+    v_day_room := case when v_used.is_day_exempt then 'Infinity' else coalesce(v_limits.daily_usd, 0) - v_used.day_usd end;
+    v_month_room := case when v_used.is_month_exempt then 'Infinity' else coalesce(v_limits.monthly_usd, 0) - v_used.month_usd end;
+    -- A missing, inactive or NULL limit leaves no room: it refuses.
+    if not v_limits.is_active or v_limits.runs_per_hour is null or v_used.runs >= v_runs_limit and not v_used.is_hour_exempt then
+      is_exceeded := true;
+      limit_source := 'runs_hour';
+      used := v_used.runs;
+      limit_value := case when v_limits.is_active and v_limits.runs_per_hour is not null then v_runs_limit end;
+    elsif v_open.runs >= coalesce(v_limits.concurrent_runs, 0) then
+      is_exceeded := true;
+      limit_source := 'runs_concurrent';
+      used := v_open.runs;
+      limit_value := v_limits.concurrent_runs;
+    elsif v_day_room < v_month_room then
+      limit_source := 'cost_day';
+      used := v_used.day_usd;
+      limit_value := v_limits.daily_usd;
+    else
+      limit_source := 'cost_month';
+      used := v_used.month_usd;
+      limit_value := v_limits.monthly_usd;
+    end if;
+    room_usd := nullif(case when is_exceeded then 0 else greatest(0, least(v_day_room, v_month_room)) end, 'Infinity');
+    window_starts_at := date_trunc(case limit_source when 'cost_day' then 'day' when 'cost_month' then 'month' else 'hour' end, p_instant, 'UTC');
+    resets_at := case limit_source
+      when 'runs_concurrent' then coalesce(v_open.ends_at, p_instant)
+      else engine.window_end(split_part(limit_source, '_', 2), window_starts_at) end;
+    total_room_usd := case when is_binding then room_usd + p_budget_usd end;
   end if;
-  room_usd := case when runs_exceeded then 0 else greatest(0, coalesce(limit_value, 0) - used) end;
-  window_starts_at := date_trunc(split_part(limit_source, '_', 2), p_instant, 'UTC');
-  resets_at := engine.window_end(split_part(limit_source, '_', 2), window_starts_at);
-end $$;
-comment on function engine.check_limits(uuid, timestamptz, boolean) is
-  'What the tier leaves a run that is reserved now: US dollars of room in the tightest window, and which limit that is (runs_hour, cost_day, cost_month). is_binding false: unlimited, or shadow limits that refuse nobody. is_throttled: by an operator.';
 
-create or replace function engine.count_run(p_user_id uuid, p_reserved_at timestamptz, p_open_usd numeric)
+  -- A person's own cap counts everything, and always refuses: it is their will.
+  v_cap_room := case when v_standing.cost_cap_usd is not null then greatest(0, v_standing.cost_cap_usd - v_used.month_total_usd) end;
+  if v_cap_room < coalesce(total_room_usd, 'Infinity') and not (is_exceeded and is_binding) then
+    limit_source := 'own_cap';
+    used := v_used.month_total_usd;
+    limit_value := v_standing.cost_cap_usd;
+    window_starts_at := date_trunc('month', p_instant, 'UTC');
+    resets_at := engine.window_end('month', window_starts_at);
+    total_room_usd := v_cap_room;
+    is_exceeded := false;
+  end if;
+end $$;
+comment on function engine.check_run_limits(uuid, uuid, timestamptz, boolean, numeric) is
+  'What the limits leave a run that is reserved now. room_usd: of the tier''s windows; total_room_usd: with the bought budget (p_budget_usd) and under the person''s own cap; both US dollars, null: no limit. limit_source, used, limit_value, resets_at: the limit that binds first (runs_hour, runs_concurrent, cost_day, cost_month, own_cap); is_exceeded: it leaves no run at all. is_binding false: unlimited, or shadow limits, which refuse nobody. is_throttled: by an operator. The account is locked by the caller.';
+
+create or replace function engine.count_run(p_user_id uuid, p_reserved_at timestamptz, p_open_usd numeric, p_budget_open_usd numeric)
 returns void
 language plpgsql volatile
 as $$
 begin
-  insert into playground.cost_windows as w (user_id, kind, starts_at, open_usd, runs)
+  insert into playground.cost_windows as w (user_id, kind, starts_at, open_usd, budget_open_usd, runs)
   values
-    (p_user_id, 'hour', date_trunc('hour', p_reserved_at, 'UTC'), p_open_usd, 1),
-    (p_user_id, 'day', date_trunc('day', p_reserved_at, 'UTC'), p_open_usd, 1),
-    (p_user_id, 'month', date_trunc('month', p_reserved_at, 'UTC'), p_open_usd, 1)
+    (p_user_id, 'hour', date_trunc('hour', p_reserved_at, 'UTC'), p_open_usd, p_budget_open_usd, 1),
+    (p_user_id, 'day', date_trunc('day', p_reserved_at, 'UTC'), p_open_usd, p_budget_open_usd, 1),
+    (p_user_id, 'month', date_trunc('month', p_reserved_at, 'UTC'), p_open_usd, p_budget_open_usd, 1)
   on conflict (user_id, starts_at, kind) do update
-  set open_usd = w.open_usd + excluded.open_usd, runs = w.runs + 1;
+  set open_usd = w.open_usd + excluded.open_usd, budget_open_usd = w.budget_open_usd + excluded.budget_open_usd, runs = w.runs + 1;
 end $$;
-comment on function engine.count_run(uuid, timestamptz, numeric) is 'Counts a reserved run and its highest cost (US dollars) into the windows of its instant.';
+comment on function engine.count_run(uuid, timestamptz, numeric, numeric) is
+  'Counts a reserved run and its highest cost (US dollars: of the windows, and of the bought budget) into the windows of its instant.';
 
 create or replace function engine.settle_windows(
-  p_user_id uuid, p_reserved_at timestamptz, p_tier text, p_open_usd numeric, p_cost_usd numeric, p_runs integer, p_instant timestamptz)
+  p_user_id uuid, p_reserved_at timestamptz, p_tier text, p_open_usd numeric, p_budget_open_usd numeric, p_cost_usd numeric, p_budget_usd numeric,
+  p_runs integer, p_instant timestamptz)
 returns integer
 language plpgsql volatile
 as $$
 declare
   v_window record;
-  v_day_usd numeric;
-  v_month_usd numeric;
-  v_tier record;
+  v_limits record;
+  v_limit_usd numeric;
+  v_percent integer;
   v_alerts integer := 0;
 begin
   for v_window in
     update playground.cost_windows
-    set open_usd = open_usd - p_open_usd, cost_usd = cost_usd + p_cost_usd, runs = runs + p_runs
+    set open_usd = open_usd - p_open_usd, budget_open_usd = budget_open_usd - p_budget_open_usd,
+      cost_usd = cost_usd + p_cost_usd, budget_usd = budget_usd + p_budget_usd, runs = runs + p_runs
     where user_id = p_user_id
       and starts_at in (date_trunc('hour', p_reserved_at, 'UTC'), date_trunc('day', p_reserved_at, 'UTC'), date_trunc('month', p_reserved_at, 'UTC'))
       and starts_at = date_trunc(kind, p_reserved_at, 'UTC')
-    returning kind, cost_usd
+    returning kind, starts_at, cost_usd
   loop
-    if v_window.kind = 'day' then
-      v_day_usd := v_window.cost_usd;
-    elsif v_window.kind = 'month' then
-      v_month_usd := v_window.cost_usd;
+    continue when p_cost_usd <= 0 or v_window.kind = 'hour';
+    if v_limits is null then
+      v_limits := engine.limits_of(p_user_id, p_tier, (select u.has_own_limits from playground.users u where u.user_id = p_user_id), p_instant);
     end if;
-  end loop;
-
-  if p_cost_usd > 0 then
-    select daily_cost_limit_usd, monthly_cost_limit_usd, alert_thresholds into v_tier from playground.tiers where tier = p_tier;
-    for v_i in 1 .. coalesce(cardinality(v_tier.alert_thresholds), 0) loop
-      v_alerts := v_alerts
-        + engine.alert_threshold(
-          p_user_id, 'day', date_trunc('day', p_reserved_at, 'UTC'), p_tier, v_tier.alert_thresholds[v_i], v_tier.daily_cost_limit_usd,
-          v_day_usd, p_cost_usd, p_instant)
-        + engine.alert_threshold(
-          p_user_id, 'month', date_trunc('month', p_reserved_at, 'UTC'), p_tier, v_tier.alert_thresholds[v_i], v_tier.monthly_cost_limit_usd,
-          v_month_usd, p_cost_usd, p_instant);
+    v_limit_usd := case v_window.kind when 'day' then v_limits.daily_usd else v_limits.monthly_usd end;
+    -- A limit of 0 or NULL has no thresholds.
+    continue when v_limits.alert_thresholds is null or v_limit_usd is null or v_limit_usd = 0;
+    foreach v_percent in array v_limits.alert_thresholds loop
+      if v_window.cost_usd * 100 >= v_limit_usd * v_percent and (v_window.cost_usd - p_cost_usd) * 100 < v_limit_usd * v_percent then
+        perform engine.alert_once(
+          p_user_id, v_window.starts_at, 'cost_' || v_window.kind || '_' || v_percent,
+          jsonb_build_object(
+            'tier', p_tier, 'costUsd', trim_scale(v_window.cost_usd), 'limitUsd', trim_scale(v_limit_usd), 'percent', v_percent,
+            'window', v_window.kind, 'resetsAt', engine.iso(engine.window_end(v_window.kind, v_window.starts_at))),
+          p_instant);
+        v_alerts := v_alerts + 1;
+      end if;
     end loop;
-  end if;
+  end loop;
   return v_alerts;
 end $$;
-comment on function engine.settle_windows(uuid, timestamptz, text, numeric, numeric, integer, timestamptz) is
-  'Turns a run''s held cost into its final cost (US dollars) in the windows it belongs to; writes an alert for each threshold of the tier that this crossed, once per window, and returns how many. p_runs is -1 for a run that no longer counts.';
-
-create or replace function engine.alert_threshold(
-  p_user_id uuid, p_kind text, p_window_starts_at timestamptz, p_tier text, p_percent integer, p_limit_usd numeric,
-  p_cost_usd numeric, p_added_usd numeric, p_instant timestamptz)
-returns integer
-language plpgsql volatile
-as $$
-begin
-  if p_cost_usd * 100 >= p_limit_usd * p_percent and (p_cost_usd - p_added_usd) * 100 < p_limit_usd * p_percent then
-    perform engine.alert_once(
-      p_user_id, p_window_starts_at, 'cost_' || p_kind || '_' || p_percent,
-      jsonb_build_object('tier', p_tier, 'costUsd', trim_scale(p_cost_usd), 'limitUsd', trim_scale(p_limit_usd), 'percent', p_percent), p_instant);
-    return 1;
-  end if;
-  return 0;
-end $$;
-comment on function engine.alert_threshold(uuid, text, timestamptz, text, integer, numeric, numeric, numeric, timestamptz) is
-  'Alerts when p_added_usd (US dollars) made the cost of a window cross p_percent of its limit; 1 when it did. A limit of 0 or NULL has no thresholds.';
-
-create or replace function engine.alert_once(p_user_id uuid, p_window_starts_at timestamptz, p_kind text, p_details jsonb, p_instant timestamptz)
-returns void
-language plpgsql volatile
-as $$
-begin
-  insert into playground.alerts (user_id, window_starts_at, kind, details, created_at)
-  values (p_user_id, p_window_starts_at, p_kind, p_details, p_instant)
-  on conflict (user_id, window_starts_at, kind) do nothing;
-end $$;
-comment on function engine.alert_once(uuid, timestamptz, text, jsonb, timestamptz) is 'Writes an alert, at most one per person, window and kind. The platform itself is the nil uuid.';
+comment on function engine.settle_windows(uuid, timestamptz, text, numeric, numeric, numeric, numeric, integer, timestamptz) is
+  'Turns a run''s held cost into its final cost (US dollars: of the windows, and of the bought budget) in the windows it belongs to; writes an alert for each threshold that this crossed, once per window, and returns how many. p_runs is -1 for a run that no longer counts.';

@@ -42,18 +42,23 @@ begin
   refusal := 'SCT02';
   refusal_message := case p_limit_source
     when 'runs_hour' then 'The number of runs per hour is used up.'
+    when 'runs_concurrent' then 'Too many runs are under way at once.'
+    when 'own_cap' then 'Your own cap of this month is used up.'
     when 'cost_day' then 'The cost limit of today is used up.'
     else 'The cost limit of this month is used up.' end;
   refusal_detail := json_build_object(
     'limitSource', p_limit_source, 'limit', trim_scale(p_limit), 'used', trim_scale(p_used), 'resetsAt', engine.iso(p_resets_at),
     'hint', case
       when p_limit is null then 'No limit is set for your tier. Contact support.'
+      when p_limit_source = 'runs_concurrent' then 'Wait until one of your runs has ended.'
+      when p_limit_source = 'own_cap' then 'Raise or remove the cap you set yourself.'
       when p_limit_source = 'runs_hour' then 'Wait for the next hour, or subscribe to PRPM+ for more runs.'
       else 'A shorter request may still fit. Buying credits or PRPM+ raises the limit.' end,
-    'retryAfter', ceil(extract(epoch from p_resets_at - p_instant))::bigint);
+    -- A run may end long before its hold would.
+    'retryAfter', case when p_limit_source = 'runs_concurrent' then 2 else greatest(1, ceil(extract(epoch from p_resets_at - p_instant)))::bigint end);
 end $$;
 comment on function engine.limit_refusal(uuid, timestamptz, text, numeric, numeric, timestamptz, timestamptz, boolean) is
-  'SCT02 with the limit that leaves no room; alerts once per window. Shadow limits (p_is_binding false) alert and refuse nobody. cost_*: US dollars, runs_hour: runs.';
+  'SCT02 with the limit that leaves no room; alerts once per window. Shadow limits (p_is_binding false) alert and refuse nobody. cost_* and own_cap: US dollars, runs_*: runs.';
 
 create or replace function engine.credit_refusal(
   p_required bigint, p_available bigint, out refusal text, out refusal_message text, out refusal_detail json)

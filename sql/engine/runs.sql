@@ -81,7 +81,7 @@ declare
   v_usage record;
   v_price record;
   v_cost_usd numeric;
-  v_estimated_usd numeric;
+  v_before playground.usage;
 begin
   v_usage := engine.read_usage(
     p_outcome, p_answer, p_hold.input_tokens_estimated, p_hold.max_output_tokens, p_input, p_output, p_cache_read, p_cache_write);
@@ -89,7 +89,7 @@ begin
   v_cost_usd := engine.cost_of(
     v_usage.p_input, v_usage.p_output, v_usage.p_cache_read, v_usage.p_cache_write,
     v_price.input_price, v_price.output_price, v_price.cache_read_price, v_price.cache_write_price);
-  select cost_usd into strict v_estimated_usd
+  select * into strict v_before
   from playground.usage
   where account_id = p_hold.account_id and reserved_at = p_hold.reserved_at and hold_id = p_hold.hold_id;
   -- What the estimate drew from the bought budget stays drawn; the rest of the cost is the tier's.
@@ -101,7 +101,18 @@ begin
   where account_id = p_hold.account_id and reserved_at = p_hold.reserved_at and hold_id = p_hold.hold_id
   returning cost_usd into v_cost_usd;
   update playground.holds set outcome = 'late' where account_id = p_hold.account_id and hold_id = p_hold.hold_id;
-  perform engine.settle_windows(p_hold.user_id, p_hold.reserved_at, p_hold.tier, 0, v_cost_usd - v_estimated_usd, 0, p_instant);
+  perform engine.settle_windows(p_hold.user_id, p_hold.reserved_at, p_hold.tier, 0, 0, v_cost_usd - v_before.cost_usd, 0, 0, p_instant);
+  perform engine.count_spend(p_hold.model, p_hold.reserved_at, v_cost_usd - v_before.cost_usd);
+  insert into rollup.usage_changes
+  select p_hold.account_id, p_hold.user_id, p_hold.reserved_at, p_hold.model, p_hold.tier, p_hold.package_id, change.outcome, p_hold.is_comparison,
+    change.is_simulated, p_hold.is_new_session, change.sign, change.sign * change.input_tokens, change.sign * change.output_tokens,
+    change.sign * change.cache_read_tokens, change.sign * change.cache_write_tokens, change.sign * v_before.tokens_beyond_hold,
+    change.sign * v_before.credits, change.sign * change.cost_usd, change.sign * v_before.budget_usd, change.sign * coalesce(change.duration_ms, 0)
+  from (values
+    (-1, v_before.outcome::text, v_before.is_simulated, v_before.input_tokens::bigint, v_before.output_tokens::bigint,
+      v_before.cache_read_tokens::bigint, v_before.cache_write_tokens::bigint, v_before.cost_usd::numeric, v_before.duration_ms),
+    (1, 'late', p_is_simulated, v_usage.p_input, v_usage.p_output, v_usage.p_cache_read, v_usage.p_cache_write, v_cost_usd, p_duration_ms)
+  ) as change (sign, outcome, is_simulated, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, duration_ms);
   update playground.accounts set last_instant = p_instant where account_id = p_hold.account_id;
   perform engine.append_exchange(p_hold, p_user_input, p_answer, p_outcome = 'completed', 0, p_instant);
   if p_hold.idempotency_key is not null and p_outcome = 'completed' then
@@ -109,7 +120,7 @@ begin
   end if;
 end $$;
 comment on function engine.settle_late(playground.holds, timestamptz, text, text, text, bigint, bigint, bigint, bigint, text, text, integer, boolean) is
-  'A run that answered after its hold expired: charges nothing, keeps the answer, corrects the cost (US dollars) of its usage and windows.';
+  'A run that answered after its hold expired: charges nothing, keeps the answer, corrects the cost (US dollars) of its usage, of its windows and of what the sums are made from.';
 
 create or replace function engine.find_hold(p_account_id uuid, p_user_id uuid, p_hold_id uuid)
 returns playground.holds

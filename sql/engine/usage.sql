@@ -110,7 +110,7 @@ begin
   v_budget_usd := least(p_hold.budget_held_usd, greatest(0, cost_usd - p_hold.cost_held_usd));
 
   alerts := engine.settle_windows(
-    p_hold.user_id, p_hold.reserved_at, p_hold.tier, p_hold.cost_held_usd, cost_usd - v_budget_usd,
+    p_hold.user_id, p_hold.reserved_at, p_hold.tier, p_hold.cost_held_usd, p_hold.budget_held_usd, cost_usd - v_budget_usd, v_budget_usd,
     case when p_status = 'released' then -1 else 0 end, p_instant);
   v_return := engine.return_credits(
     p_hold.account_id, p_hold.hold_id, charged, p_instant, p_effective_at, p_hold.user_id, p_hold.session_id,
@@ -127,6 +127,9 @@ begin
     where account_id = p_hold.account_id;
   end if;
   if p_outcome <> 'not_called' then
+    if cost_usd > 0 then
+      perform engine.count_spend(p_hold.model, p_hold.reserved_at, cost_usd);
+    end if;
     alerts := alerts + engine.record_usage(
       p_hold, p_outcome, v_usage.usage_source, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
       charged, cost_usd, v_budget_usd, p_answered_model, v_price.is_unknown, p_stop_reason, p_duration_ms, p_is_simulated, p_instant);
@@ -158,6 +161,7 @@ as $$
 declare
   v_alerts integer := 0;
   v_input bigint := p_input + p_cache_read + p_cache_write;
+  v_beyond bigint := greatest(0, v_input + p_output - floor(p_hold.credits / p_hold.multiplier)::bigint * p_hold.tokens_per_credit);
 begin
   insert into playground.usage (
     account_id, reserved_at, hold_id, user_id, session_id, package_id, package_version, model, answered_model,
@@ -169,8 +173,14 @@ begin
     p_hold.package_version, p_hold.model, p_answered_model,
     p_is_unknown, p_hold.tier, p_outcome, p_usage_source, p_hold.is_comparison, p_is_simulated,
     p_input, p_output, p_cache_read, p_cache_write, p_hold.input_tokens_estimated,
-    greatest(0, v_input + p_output - floor(p_hold.credits / p_hold.multiplier)::bigint * p_hold.tokens_per_credit),
+    v_beyond,
     p_credits, p_cost_usd, p_budget_usd, p_stop_reason, p_duration_ms, p_instant);
+  insert into rollup.usage_changes
+  values (
+    p_hold.account_id, p_hold.user_id, p_hold.reserved_at, p_hold.model, p_hold.tier, p_hold.package_id, p_outcome, p_hold.is_comparison,
+    p_is_simulated, p_hold.is_new_session, 1, p_input, p_output, p_cache_read, p_cache_write,
+    v_beyond,
+    p_credits, p_cost_usd, p_budget_usd, coalesce(p_duration_ms, 0));
 
   if p_is_unknown then
     perform engine.alert_once(
@@ -190,4 +200,4 @@ begin
   return v_alerts;
 end $$;
 comment on function engine.record_usage(playground.holds, text, text, bigint, bigint, bigint, bigint, bigint, numeric, numeric, text, boolean, text, integer, boolean, timestamptz) is
-  'Writes the usage row of a hold (cost in US dollars); alerts when nobody knows the model that answered and when the input was underestimated beyond the setting, and returns how often.';
+  'Writes the usage row of a hold (cost in US dollars), and what the sums of rollup are to take from it; alerts when nobody knows the model that answered and when the input was underestimated beyond the setting, and returns how often.';

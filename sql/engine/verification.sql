@@ -211,13 +211,15 @@ language sql stable
 as $$
   with run as (
     select h.user_id, h.reserved_at, case when h.status = 'open' then h.cost_held_usd else 0 end as open_usd,
-      case when h.status = 'released' then 0 else 1 end as runs, coalesce(u.cost_usd - u.budget_usd, 0) as cost_usd
+      case when h.status = 'open' then h.budget_held_usd else 0 end as budget_open_usd,
+      case when h.status = 'released' then 0 else 1 end as runs, coalesce(u.cost_usd - u.budget_usd, 0) as cost_usd, coalesce(u.budget_usd, 0) as budget_usd
     from playground.holds h
     join playground.accounts a using (account_id)
     left join playground.usage u on u.account_id = h.account_id and u.reserved_at = h.reserved_at and u.hold_id = h.hold_id
     where p_since is null or (a.last_instant >= p_since and h.reserved_at >= date_trunc('month', p_since, 'UTC'))
   ), counted as (
-    select user_id, kind, date_trunc(kind, reserved_at, 'UTC') as starts_at, sum(cost_usd) as cost_usd, sum(open_usd) as open_usd, sum(runs) as runs
+    select user_id, kind, date_trunc(kind, reserved_at, 'UTC') as starts_at, sum(cost_usd) as cost_usd, sum(open_usd) as open_usd, sum(runs) as runs,
+      sum(budget_usd) as budget_usd, sum(budget_open_usd) as budget_open_usd
     from run
     cross join unnest(array['hour', 'day', 'month']) as kind
     group by 1, 2, 3
@@ -230,14 +232,15 @@ as $$
         select from playground.users u join playground.accounts a using (account_id) where u.user_id = w.user_id and a.last_instant >= p_since))
   )
   select 'window_is_its_runs', u.account_id,
-    format('%s %s of user %s: cost %s, open %s, runs %s; its runs make %s, %s, %s',
+    format('%s %s of user %s: cost %s, open %s, budget %s, its open %s, runs %s; its runs make %s, %s, %s, %s, %s',
       coalesce(k.kind, c.kind), coalesce(k.starts_at, c.starts_at), coalesce(k.user_id, c.user_id),
-      k.cost_usd, k.open_usd, k.runs, c.cost_usd, c.open_usd, c.runs)
+      k.cost_usd, k.open_usd, k.budget_usd, k.budget_open_usd, k.runs, c.cost_usd, c.open_usd, c.budget_usd, c.budget_open_usd, c.runs)
   from kept k
   full join counted c on c.user_id = k.user_id and c.kind = k.kind and c.starts_at = k.starts_at
   left join playground.users u on u.user_id = coalesce(k.user_id, c.user_id)
   -- Hours and days are purged when they are old; months stay.
   where (k.user_id is not null or c.kind = 'month')
-    and (coalesce(k.cost_usd, 0), coalesce(k.open_usd, 0), coalesce(k.runs, 0)) <> (coalesce(c.cost_usd, 0), coalesce(c.open_usd, 0), coalesce(c.runs, 0))
+    and (coalesce(k.cost_usd, 0), coalesce(k.open_usd, 0), coalesce(k.budget_usd, 0), coalesce(k.budget_open_usd, 0), coalesce(k.runs, 0))
+      <> (coalesce(c.cost_usd, 0), coalesce(c.open_usd, 0), coalesce(c.budget_usd, 0), coalesce(c.budget_open_usd, 0), coalesce(c.runs, 0))
 $$;
-comment on function engine.verify_windows(timestamptz) is 'Cost windows that are not the sum of the runs that belong to them: final cost less what the bought budget paid (US dollars), cost held open, runs counted.';
+comment on function engine.verify_windows(timestamptz) is 'Cost windows that are not the sum of the runs that belong to them: final cost and what the bought budget paid of it (US dollars), cost held open, runs counted.';

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(83);
+select plan(81);
 select tests.freeze('2026-11-20 12:34:56+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 
@@ -41,7 +41,7 @@ select admin.unthrottle(:'ann_id', 'for a test') \g /dev/null
 select is(tests.is_throttled(:'ann_id', engine.now()), false, 'until the operator ends it');
 
 -- Windows: UTC hour, day, calendar month, whatever the session's zone is.
-select engine.count_run(:'ann_id', instant, cost)
+select engine.count_run(:'ann_id', instant, cost, 0)
 from (values
   ('2026-10-31 23:59:59.999999+00'::timestamptz, 0.001), ('2026-11-01 00:00:00+00', 0.002), ('2026-11-19 23:59:59.999999+00', 0.004),
   ('2026-11-20 00:00:00+00', 0.008), ('2026-11-20 11:59:59.999999+00', 0.016), ('2026-11-20 12:00:00+00', 0.032), ('2026-11-20 12:59:59.999999+00', 0.064)
@@ -54,7 +54,7 @@ declare
   v_used text;
 begin
   perform set_config('timezone', p_zone, true);
-  select format('%s, %s, %s', trim_scale(month_usd), trim_scale(day_usd), runs) into v_used from engine.used_windows(p_user_id, p_instant);
+  select format('%s, %s, %s', trim_scale(month_usd), trim_scale(day_usd), runs) into v_used from engine.window_use(p_user_id, p_instant);
   perform set_config('timezone', 'UTC', true);
   return v_used;
 end $$;
@@ -64,8 +64,8 @@ language plpgsql
 as $$
 begin
   perform set_config('timezone', p_zone, true);
-  perform engine.count_run(p_user_id, p_instant, 0.5);
-  perform engine.settle_windows(p_user_id, p_instant, 'unlimited', 0.5, 0.25, -1, p_instant);
+  perform engine.count_run(p_user_id, p_instant, 0.5, 0);
+  perform engine.settle_windows(p_user_id, p_instant, 'unlimited', 0.5, 0, 0.25, 0, -1, p_instant);
   perform set_config('timezone', 'UTC', true);
   return tests.windows(p_user_id);
 end $$;
@@ -99,8 +99,8 @@ language sql
 as $$
   select format(
     '%s: %s %s of %s, room %s%s%s', tier, limit_source, trim_scale(used), coalesce(trim_scale(limit_value)::text, 'no limit'), trim_scale(room_usd),
-    case when runs_exceeded then ', exceeded' end, case when not is_binding then ', not binding' end)
-  from engine.check_limits(p_user_id, engine.now(), p_has_paid_credits)
+    case when is_exceeded then ', exceeded' end, case when not is_binding then ', not binding' end)
+  from engine.check_run_limits(p_user_id, p_user_id, engine.now(), p_has_paid_credits, 0)
 $$;
 create function tests.set_used(p_user_id uuid, p_month_usd numeric, p_day_usd numeric, p_runs integer)
 returns void
@@ -133,7 +133,7 @@ select is(tests.limits(:'eve_id', true), 'free: cost_day 0 of 0.1, room 0.1', 'b
 select is(
   (window_starts_at, resets_at)::text, ('2026-11-20 00:00:00+00'::timestamptz, '2026-11-21 00:00:00+00'::timestamptz)::text, 'the window is told with its end'
 )
-from engine.check_limits(:'eve_id', engine.now(), false);
+from engine.check_run_limits(:'eve_id', :'eve_id', engine.now(), false, 0);
 
 -- A missing, inactive or NULL limit refuses; unlimited is its own flag.
 select tests.set_used(:'eve_id', 0, 0, 0) \g /dev/null
@@ -171,7 +171,7 @@ select is(tests.limits_where('is_active = false', :'eve_id'), 'unlimited: runs_h
 delete from playground.tiers where tier = 'unlimited';
 select is(tests.limits(:'eve_id'), 'unlimited: runs_hour 0 of no limit, room 0, exceeded', 'a tier that is missing refuses');
 select admin.throttle(:'eve_id', 'for a test') \g /dev/null
-select is((engine.check_limits(:'eve_id', engine.now(), false)).is_throttled, true, 'an operator''s throttle is told beside them');
+select is((engine.check_run_limits(:'eve_id', :'eve_id', engine.now(), false, 0)).is_throttled, true, 'an operator''s throttle is told beside them');
 
 -- Final cost and alerts.
 select tests.make_user() as joe_id \gset
@@ -183,8 +183,8 @@ create function tests.cost(p_user_id uuid, p_cost_usd numeric, p_instant timesta
 returns integer
 language sql
 as $$
-  select engine.count_run(p_user_id, p_instant, 0.01);
-  select engine.settle_windows(p_user_id, p_instant, 'free', 0.01, p_cost_usd, p_runs, p_instant)
+  select engine.count_run(p_user_id, p_instant, 0.01, 0);
+  select engine.settle_windows(p_user_id, p_instant, 'free', 0.01, 0, p_cost_usd, 0, p_runs, p_instant)
 $$;
 select is(tests.cost(:'joe_id', 0.049999), 0, 'below half of the day''s limit nobody is told');
 select is(
@@ -196,15 +196,13 @@ select is(tests.cost(:'joe_id', 0.000001), 1, 'the run that reaches a threshold 
 select is(tests.cost(:'joe_id', 0.0249), 0, 'no later one tells it again');
 select is(tests.cost(:'joe_id', 0.02), 3, 'a run may cross several');
 select is(tests.alerts(:'joe_id'), array['cost_day_50 2026-11-20', 'cost_day_75 2026-11-20', 'cost_day_80 2026-11-20', 'cost_day_90 2026-11-20'], 'one alert a threshold and window');
-select is(details, '{"tier": "free", "costUsd": 0.0949, "limitUsd": 0.1, "percent": 90}'::jsonb, 'which says what it is about')
+select is(details, '{"tier": "free", "costUsd": 0.0949, "limitUsd": 0.1, "percent": 90, "window": "day", "resetsAt": "2026-11-21T00:00:00.000000Z"}'::jsonb, 'which says what it is about')
 from playground.alerts where user_id = :'joe_id' and kind = 'cost_day_90';
 select is(tests.cost(:'joe_id', 0.05, '2026-11-21 12:00:00+00'), 1, 'the next day has alerts of its own');
 select is(tests.cost(:'joe_id', 0.2, '2026-11-22 12:00:00+00', -1), 5, 'the month too');
 select is((tests.alerts(:'joe_id'))[1], 'cost_month_50 2026-11-01', 'once');
 select is((select runs from playground.cost_windows where user_id = :'joe_id' and kind = 'month'), 5, 'a released run is not counted, its cost is');
-select is(engine.settle_windows(:'joe_id', '2026-11-20 12:00:00+00', 'free', 0, -0.05, 0, engine.now()), 0, 'a correction downwards tells nothing');
+select is(engine.settle_windows(:'joe_id', '2026-11-20 12:00:00+00', 'free', 0, 0, -0.05, 0, 0, engine.now()), 0, 'a correction downwards tells nothing');
 select is(trim_scale(cost_usd), 0.0449, 'and lowers the window') from playground.cost_windows where user_id = :'joe_id' and kind = 'day' and starts_at = '2026-11-20 00:00:00+00';
-select is(engine.alert_threshold(:'joe_id', 'day', '2026-12-01', 'x', 50, limit_usd, 1, 1, engine.now()), 0, 'no limit has no thresholds')
-from (values (null::numeric), (0)) as listed (limit_usd);
 select * from finish();
 rollback;

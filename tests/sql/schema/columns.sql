@@ -35,8 +35,10 @@ select is_empty(
 select cmp_ok((select count(*) from money_column), '>=', 25::bigint, 'money is found where it is');
 select bag_eq(
   $$ select name from money_column where not attnotnull $$,
-  -- A missing limit refuses; a hold has no charge until it is settled, a payment no amount until it is paid.
-  array['playground.tiers.monthly_cost_limit_usd', 'playground.tiers.daily_cost_limit_usd', 'playground.holds.charged', 'playground.payments.paid_cents'],
+  -- A missing limit of a tier refuses, one of a person is the tier's; a person need not have a cap; a hold has no charge until it is settled, a payment no amount until it is paid.
+  array['playground.tiers.monthly_cost_limit_usd', 'playground.tiers.daily_cost_limit_usd',
+    'playground.user_limits.monthly_cost_limit_usd', 'playground.user_limits.daily_cost_limit_usd', 'playground.users.cost_cap_usd',
+    'playground.holds.charged', 'playground.payments.paid_cents'],
   'money is never null, but where null has a meaning of its own'
 );
 select is_empty(

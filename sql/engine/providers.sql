@@ -1,0 +1,60 @@
+-- What a provider may cost in a day, and the switch that stops it.
+
+create or replace function engine.count_spend(p_model text, p_reserved_at timestamptz, p_cost_usd numeric)
+returns void
+language plpgsql volatile
+as $$
+begin
+  -- A session of the server always takes the same part, so that a transaction never waits for two of them; it is the last
+  -- lock that a run takes.
+  insert into playground.provider_spend as spend (provider, starts_at, shard, cost_usd)
+  select provider, date_trunc('day', p_reserved_at, 'UTC'), pg_backend_pid() % 16, p_cost_usd
+  from playground.models
+  where model = p_model
+  on conflict (provider, starts_at, shard) do update
+  set cost_usd = spend.cost_usd + excluded.cost_usd;
+end $$;
+comment on function engine.count_spend(text, timestamptz, numeric) is 'Adds the API cost (US dollars) of a run to what its provider cost on that UTC day.';
+
+create or replace function engine.provider_refusal(
+  p_provider text, p_model text, p_instant timestamptz, out refusal text, out refusal_message text, out refusal_detail json)
+language plpgsql volatile
+as $$
+declare
+  v_provider record;
+  v_day constant timestamptz := date_trunc('day', p_instant, 'UTC');
+  v_percent integer;
+begin
+  select p.is_enabled, p.daily_ceiling_usd as ceiling_usd, p.stops_at_ceiling,
+    coalesce((select sum(s.cost_usd) from playground.provider_spend s where s.provider = p.provider and s.starts_at = v_day), 0) as spent_usd
+  into strict v_provider
+  from playground.providers p
+  where p.provider = p_provider;
+
+  if not v_provider.is_enabled then
+    refusal_detail := json_build_object('model', p_model, 'reason', 'provider_disabled');
+  elsif v_provider.spent_usd > 0 then
+    v_percent := (select ceiling_alert_percent from playground.platform_settings);
+    if v_provider.spent_usd * 100 >= v_provider.ceiling_usd * v_percent then
+      perform engine.alert_once(
+        '00000000-0000-0000-0000-000000000000', v_day, format('provider_spend_%s: %s', percent, p_provider),
+        jsonb_build_object(
+          'provider', p_provider, 'costUsd', trim_scale(v_provider.spent_usd), 'limitUsd', trim_scale(v_provider.ceiling_usd), 'percent', percent,
+          'stops', v_provider.stops_at_ceiling),
+        p_instant)
+      from (values (v_percent), (100)) as reached (percent)
+      where v_provider.spent_usd * 100 >= v_provider.ceiling_usd * percent;
+    end if;
+    if v_provider.stops_at_ceiling and v_provider.spent_usd >= v_provider.ceiling_usd then
+      refusal_detail := json_build_object(
+        'model', p_model, 'reason', 'spend_ceiling', 'resetsAt', engine.iso(engine.window_end('day', v_day)),
+        'retryAfter', ceil(extract(epoch from engine.window_end('day', v_day) - p_instant))::bigint);
+    end if;
+  end if;
+  if refusal_detail is not null then
+    refusal := 'SCM02';
+    refusal_message := 'This model is not available now.';
+  end if;
+end $$;
+comment on function engine.provider_refusal(text, text, timestamptz) is
+  'SCM02 when a provider is switched off, or has cost its ceiling of the day (US dollars) and is to stop there; alerts once a day near the ceiling and at it. Null when a run may start.';
