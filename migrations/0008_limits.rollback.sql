@@ -10,6 +10,7 @@ drop table playground.provider_bills;
 drop table playground.provider_spend;
 alter table playground.models drop constraint models_belong_to_a_provider;
 drop table playground.providers;
+drop index playground.cost_windows_by_time;
 alter table playground.cost_windows drop column budget_usd, drop column budget_open_usd, drop column is_exempt;
 drop table playground.user_limits;
 alter table playground.users drop column cost_cap_usd, drop column has_own_limits;

@@ -80,6 +80,7 @@ alter table playground.cost_windows
 comment on column playground.cost_windows.budget_usd is 'API cost of the ended runs of this window that the bought budget paid, in US dollars; not part of cost_usd.';
 comment on column playground.cost_windows.budget_open_usd is 'What open runs of this window hold of the bought budget, in US dollars.';
 comment on column playground.cost_windows.is_exempt is 'An operator lets this window refuse nothing until it ends.';
+create index cost_windows_by_time on playground.cost_windows (starts_at, kind);
 update playground.cost_windows w
 set budget_usd = run.budget_usd, budget_open_usd = run.budget_open_usd
 from (

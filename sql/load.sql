@@ -66,6 +66,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/alerts.sql
 \ir engine/limits.sql
 \ir engine/providers.sql
+\ir engine/standings.sql
 \ir engine/people.sql
 \ir engine/organizations.sql
 \ir engine/signup.sql
