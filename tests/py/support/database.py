@@ -129,7 +129,7 @@ class Clock:
             create table if not exists tests.clock (stands_at timestamptz);
             insert into tests.clock select null where not exists (select from tests.clock);
             create or replace function engine.now() returns timestamptz
-            language sql volatile set search_path = ''
+            language sql volatile security definer set search_path = ''
             as 'select coalesce(stands_at, pg_catalog.clock_timestamp()) from tests.clock';
             commit;
         """)
