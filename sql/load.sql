@@ -64,6 +64,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/pricing.sql
 \ir engine/packages.sql
 \ir engine/alerts.sql
+\ir engine/crontab.sql
 \ir engine/limits.sql
 \ir engine/providers.sql
 \ir engine/standings.sql
@@ -89,10 +90,13 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/gift_revocations.sql
 \ir engine/gift_steps.sql
 \ir engine/promo_codes.sql
+\ir engine/request_limits.sql
 \ir engine/verification_of_gifts.sql
 \ir engine/plans.sql
 \ir engine/stripe_objects.sql
 \ir engine/stripe_signatures.sql
+\ir engine/tokens.sql
+\ir engine/admins.sql
 \ir engine/stripe_events.sql
 \ir engine/purchases.sql
 \ir engine/payments.sql
@@ -103,8 +107,10 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 -- api: the gateway's door
 \ir api/add_member.sql
 \ir api/authenticate_api_key.sql
+\ir api/claim_alerts.sql
 \ir api/claim_billing_tasks.sql
 \ir api/claim_notices.sql
+\ir api/count_request.sql
 \ir api/create_api_key.sql
 \ir api/create_organization.sql
 \ir api/delete_api_key.sql
@@ -112,6 +118,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir api/estimate_run.sql
 \ir api/expire_credits.sql
 \ir api/find_subscription.sql
+\ir api/finish_alert.sql
 \ir api/finish_billing_task.sql
 \ir api/finish_notice.sql
 \ir api/get_balance.sql
@@ -156,15 +163,19 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir jobs/create_partitions.sql
 \ir jobs/expire_holds.sql
 \ir jobs/expire_rollover_credits.sql
+\ir jobs/list_job_runs.sql
 \ir jobs/process_gifts.sql
 \ir jobs/process_monthly_reset.sql
 \ir jobs/process_parked_events.sql
 \ir jobs/purge.sql
 \ir jobs/verify_ledger.sql
+\ir jobs/watch_platform.sql
 \ir jobs/write_expiry_notices.sql
 
 -- admin: the operators' door
 \ir admin/import_package.sql
+\ir admin/acknowledge_alert.sql
+\ir admin/alert_deliveries.sql
 \ir admin/balance_at.sql
 \ir admin/create_operator.sql
 \ir admin/create_organization.sql
@@ -176,11 +187,14 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir admin/grant_credits.sql
 \ir admin/reconcile_stripe_object.sql
 \ir admin/replay_stripe_event.sql
+\ir admin/set_admin.sql
 \ir admin/set_member.sql
 \ir admin/set_pack_price.sql
 \ir admin/set_plan.sql
 \ir admin/set_plan_price.sql
+\ir admin/set_request_limit.sql
 \ir admin/set_setting.sql
+\ir admin/set_token_secret.sql
 \ir admin/set_unlimited.sql
 \ir admin/set_webhook_secret.sql
 \ir admin/throttle.sql
@@ -190,6 +204,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir admin/verify_organization.sql
 
 \ir admin/stripe_events.sql
+\ir admin/request_limits.sql
 
 -- guards of the tables, then what has no file any more, then who may do what, then the crontab
 \ir engine/guards.sql

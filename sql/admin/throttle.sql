@@ -19,6 +19,7 @@ begin
     throttled_reason = btrim(p_reason),
     throttled_until = p_until
   where user_id = p_user_id;
+  perform engine.write_notice(p_user_id, 'throttled', engine.iso(v_now), jsonb_build_object('until', engine.iso(p_until)), v_now);
   perform engine.write_audit(
     'throttle', p_user_id, null, engine.throttle_json(v_user),
     jsonb_build_object('throttledAt', engine.iso(v_now), 'reason', btrim(p_reason), 'until', engine.iso(p_until)),

@@ -22,6 +22,7 @@ begin
       ('process_gifts', '* * * * *', 'call jobs.drain_process_gifts()'),
       ('verify_ledger', '*/5 * * * *', 'select jobs.verify_ledger()'),
       ('verify_whole_ledger', '11 4 * * *', 'select jobs.verify_ledger(true)'),
+      ('watch_platform', '2-59/5 * * * *', 'select jobs.watch_platform()'),
       ('purge', '17 * * * *', 'call jobs.drain_purge()'),
       ('write_expiry_notices', '37 * * * *', 'call jobs.drain_write_expiry_notices()'),
       ('create_partitions', '23 3 * * *', 'call jobs.drain_create_partitions()'),
