@@ -103,6 +103,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/subscriptions.sql
 \ir engine/verification_of_money.sql
 \ir engine/ledger_rollup.sql
+\ir engine/verification_of_rollups.sql
 
 -- api: the gateway's door
 \ir api/add_member.sql

@@ -398,6 +398,12 @@ CORRUPTIONS = [
         "update playground.grants set granted = granted + 1, remaining = remaining + 1 where :signup",
         is_told_since=False,
     ),
+    Corruption(
+        "credit_flow_is_the_ledger",
+        "a line that the analysts' sums forgot",
+        "delete from rollup.ledger_changes where account_id = :account and number = 2",
+        is_told_since=False,
+    ),
 ]
 
 
