@@ -104,6 +104,13 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/verification_of_money.sql
 \ir engine/ledger_rollup.sql
 \ir engine/verification_of_rollups.sql
+\ir engine/rollup.sql
+\ir engine/analytics.sql
+
+-- analytics: the analysts' door. Each file makes a view …_new; those that differ from what is in use take its place. Before the
+-- other doors: what reads a view that was replaced is made anew below.
+\ir analytics/daily_usage.sql
+select engine.build_analytics() \g /dev/null
 
 -- api: the gateway's door
 \ir api/add_member.sql
@@ -169,6 +176,8 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir jobs/process_monthly_reset.sql
 \ir jobs/process_parked_events.sql
 \ir jobs/purge.sql
+\ir jobs/refresh_analytics.sql
+\ir jobs/roll_up.sql
 \ir jobs/verify_ledger.sql
 \ir jobs/watch_platform.sql
 \ir jobs/write_expiry_notices.sql
@@ -187,6 +196,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir admin/forget_customer.sql
 \ir admin/grant_credits.sql
 \ir admin/reconcile_stripe_object.sql
+\ir admin/refresh_analytics.sql
 \ir admin/replay_stripe_event.sql
 \ir admin/set_admin.sql
 \ir admin/set_member.sql

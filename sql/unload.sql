@@ -21,6 +21,21 @@ select exists (select from pg_catalog.pg_extension where extname = 'pg_cron') as
 -- cascade: triggers of tables and views of rollup hang on these functions. Tables are made by migrations, which know no
 -- code, so none can be reached from here.
 drop schema if exists api, jobs, admin, analytics, engine cascade;
+-- The live views under the analysts' and their caches are code as well.
+do $$
+declare
+  v_view regclass;
+begin
+  for v_view in
+    select oid
+    from pg_catalog.pg_class
+    where relnamespace = pg_catalog.to_regnamespace('rollup')
+      and relkind = 'v'
+      and relname ~ '_now$'
+  loop
+    execute pg_catalog.format('drop view %s cascade', v_view);
+  end loop;
+end $$;
 
 -- A gateway that still runs must not take this database for one that is ready.
 select pg_catalog.to_regclass('playground.platform_state') is not null as has_state \gset

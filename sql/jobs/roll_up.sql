@@ -1,0 +1,14 @@
+create or replace function jobs.roll_up()
+returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- Whoever is at it takes what there is; the rest is for the next minute.
+  if not pg_try_advisory_xact_lock(hashtext('scrip roll up')) then
+    return 0;
+  end if;
+  return engine.roll_up();
+end $$;
+comment on function jobs.roll_up() is
+  'Every minute: takes what is new into the sums under the analysts'' views. Returns the rows that were new; 0 also while another does it.';
