@@ -62,6 +62,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/stripe_settings.sql
 \ir engine/accounts.sql
 \ir engine/pricing.sql
+\ir engine/price_book.sql
 \ir engine/packages.sql
 \ir engine/alerts.sql
 \ir engine/crontab.sql
@@ -76,10 +77,12 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/periods.sql
 \ir engine/due.sql
 \ir engine/partitions.sql
+\ir engine/retention.sql
 \ir engine/catch_up.sql
 \ir engine/answers.sql
 \ir engine/sessions.sql
 \ir engine/usage.sql
+\ir engine/explanations.sql
 \ir engine/history.sql
 \ir engine/verification.sql
 \ir engine/quotes.sql
@@ -104,12 +107,18 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/verification_of_money.sql
 \ir engine/ledger_rollup.sql
 \ir engine/verification_of_rollups.sql
+\ir engine/money_flows.sql
 \ir engine/rollup.sql
 \ir engine/analytics.sql
+\ir engine/runbook.sql
 
 -- analytics: the analysts' door. Each file makes a view …_new; those that differ from what is in use take its place. Before the
 -- other doors: what reads a view that was replaced is made anew below.
 \ir analytics/daily_usage.sql
+\ir analytics/engagement.sql
+\ir analytics/model_margin.sql
+\ir analytics/package_usage.sql
+\ir analytics/user_cost_analytics.sql
 select engine.build_analytics() \g /dev/null
 
 -- api: the gateway's door
@@ -176,6 +185,7 @@ select engine.build_analytics() \g /dev/null
 \ir jobs/process_monthly_reset.sql
 \ir jobs/process_parked_events.sql
 \ir jobs/purge.sql
+\ir jobs/retire_partitions.sql
 \ir jobs/refresh_analytics.sql
 \ir jobs/roll_up.sql
 \ir jobs/verify_ledger.sql
@@ -187,19 +197,27 @@ select engine.build_analytics() \g /dev/null
 \ir admin/acknowledge_alert.sql
 \ir admin/alert_deliveries.sql
 \ir admin/balance_at.sql
+\ir admin/check_and_throttle_user.sql
 \ir admin/create_operator.sql
 \ir admin/create_organization.sql
 \ir admin/create_promo_code.sql
 \ir admin/end_plan.sql
 \ir admin/end_promo_code.sql
+\ir admin/explain_charge.sql
 \ir admin/find_user.sql
 \ir admin/forget_customer.sql
+\ir admin/get_instant.sql
 \ir admin/grant_credits.sql
+\ir admin/reconcile_provider_bill.sql
 \ir admin/reconcile_stripe_object.sql
 \ir admin/refresh_analytics.sql
 \ir admin/replay_stripe_event.sql
+\ir admin/reset_monthly_api_costs.sql
 \ir admin/set_admin.sql
 \ir admin/set_member.sql
+\ir admin/set_model_enabled.sql
+\ir admin/set_model_price.sql
+\ir admin/set_multiplier.sql
 \ir admin/set_pack_price.sql
 \ir admin/set_plan.sql
 \ir admin/set_plan_price.sql
@@ -215,6 +233,16 @@ select engine.build_analytics() \g /dev/null
 \ir admin/verify_organization.sql
 
 \ir admin/stripe_events.sql
+\ir admin/cost_limits_config.sql
+\ir admin/users.sql
+\ir admin/organizations.sql
+\ir admin/organization_members.sql
+\ir admin/playground_sessions.sql
+\ir admin/playground_usage.sql
+\ir admin/playground_credits.sql
+\ir admin/playground_credit_transactions.sql
+\ir admin/playground_credit_purchases.sql
+\ir admin/user_cost_alerts.sql
 \ir admin/request_limits.sql
 
 -- guards of the tables, then what has no file any more, then who may do what, then the crontab

@@ -12,7 +12,11 @@ language sql immutable
 as $$
   select *
   from (values
-    ('daily_usage', array['day', 'tier'], '{}'::text[])
+    ('daily_usage', array['day', 'tier'], '{}'::text[]),
+    ('engagement', array['day'], '{}'),
+    ('model_margin', array['day', 'model'], '{}'),
+    ('package_usage', array['package'], '{}'),
+    ('user_cost_analytics', array['user_id'], array['user_id'])
   ) as listed
 $$;
 comment on function engine.analytics_caches() is
