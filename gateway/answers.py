@@ -220,6 +220,15 @@ class History(Body):
     pagination: Pagination
 
 
+class CostCapAnswer(Body):
+    monthly_usd: Annotated[float | None, Meta(description="The person's own cap in US dollars; null: none.")]
+    tier_monthly_usd: Annotated[float | None, Meta(description="The limit without it in US dollars; null: none.")]
+    month_used_usd: Annotated[
+        float, Meta(description="What counts of this month, runs under way and bought budget included, in US dollars.")
+    ]
+    resets_at: datetime
+
+
 class Pack(Body):
     id: str
     name: str

@@ -32,6 +32,7 @@ REPEATABLE = frozenset(
         "settle_run",
         "release_run",
         "record_logout",
+        "set_cost_cap",
         "process_monthly_reset",
         "expire_credits",
         "find_subscription",
@@ -42,6 +43,7 @@ REPEATABLE = frozenset(
         "process_gift_steps",
         "finish_billing_task",
         "finish_notice",
+        "finish_alert",
     }
 )
 READS = ("get_", "list_", "estimate_", "authenticate_")

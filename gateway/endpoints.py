@@ -39,7 +39,7 @@ from gateway.errors import (
     THROTTLED,
     TOO_MANY_ORGANIZATIONS,
 )
-from gateway.routes import RUN_BODY, Access, Route, delete, get, post
+from gateway.routes import RUN_BODY, Access, Route, delete, get, post, put
 from gateway.rpc import rpc
 
 API = "/api/v1"
@@ -271,6 +271,13 @@ ROUTES: tuple[Route, ...] = (
         "Expire the credits that are due",
         access=Access.CRON,
         answer=answers.Processed,
+    ),
+    put(
+        f"{PLAYGROUND}/cost-cap",
+        rpc("set_cost_cap"),
+        "Cap what my runs may cost in a calendar month, below the limit of my tier",
+        body=schemas.CostCap,
+        answer=answers.CostCapAnswer,
     ),
     # plans
     get(f"{PLAYGROUND}/pricing", rpc("get_pricing"), "What PRPM+ costs me", answer=answers.Pricing),

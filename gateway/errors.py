@@ -72,6 +72,7 @@ REFUSALS: dict[str, Kind] = {
     "SCA04": INVALID_REFRESH_TOKEN,
     "SCA05": API_KEY_NOT_FOUND,
     "SCA06": RATE_LIMITED,
+    "SCA07": FORBIDDEN,
     "SCB01": ALREADY_SUBSCRIBED,
     "SCB02": NO_SUBSCRIPTION,
     "SCB03": PACK_NOT_FOUND,
@@ -108,6 +109,7 @@ REFUSALS: dict[str, Kind] = {
     "SCN04": LAST_OWNER,
     "SCN05": TOO_MANY_ORGANIZATIONS,
     "SCP01": PACKAGE_NOT_FOUND,
+    "SCQ01": RATE_LIMITED,
     "SCR01": REQUEST_TOO_LARGE,
     "SCS01": SESSION_NOT_FOUND,
     "SCT01": THROTTLED,
@@ -116,7 +118,7 @@ REFUSALS: dict[str, Kind] = {
     "SCV02": VALIDATION_FAILED,
 }
 
-Detail = Literal["integer", "number", "string", "boolean", "fields"]
+Detail = Literal["integer", "number", "string", "instant", "boolean", "fields"]
 
 # What an error's body may hold beside `error` and `message`; from here the OpenAPI document takes it.
 DETAILS: dict[Kind, dict[str, Detail]] = {
@@ -125,8 +127,7 @@ DETAILS: dict[Kind, dict[str, Detail]] = {
     REQUEST_TOO_LARGE: {"estimatedTokens": "integer", "maxTokens": "integer"},
     PAYLOAD_TOO_LARGE: {"maxBytes": "integer"},
     VALIDATION_FAILED: {"fields": "fields"},
-    RATE_LIMITED: {"retryAfter": "integer"},
-    THROTTLED: {
+    RATE_LIMITED: {
         "limitSource": "string",
         "limit": "number",
         "used": "number",
@@ -134,6 +135,17 @@ DETAILS: dict[Kind, dict[str, Detail]] = {
         "hint": "string",
         "retryAfter": "integer",
     },
+    # `limitSource`: operator, runs_hour, runs_concurrent, cost_day, cost_month or own_cap.
+    THROTTLED: {
+        "limitSource": "string",
+        "limit": "number",
+        "used": "number",
+        "resetsAt": "instant",
+        "hint": "string",
+        "retryAfter": "integer",
+    },
+    # `reason`: provider_disabled, or spend_ceiling with the instant at which the next day begins.
+    MODEL_UNAVAILABLE: {"model": "string", "reason": "string", "resetsAt": "instant", "retryAfter": "integer"},
     RUN_IN_PROGRESS: {"retryAfter": "integer"},
     BILLING_UNAVAILABLE: {"retryAfter": "integer"},
     PROVIDER_ERROR: {"outcome": "string", "retryAfter": "integer", "incomplete": "boolean"},

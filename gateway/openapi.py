@@ -16,6 +16,7 @@ DETAIL_SCHEMAS: dict[str, dict[str, Any]] = {
     "integer": {"type": "integer"},
     "number": {"type": ["number", "null"]},
     "string": {"type": "string"},
+    "instant": {"type": ["string", "null"], "format": "date-time"},
     "boolean": {"type": "boolean"},
     "fields": {"type": "object", "additionalProperties": {"type": "string"}},
 }

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import re
+from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -29,6 +30,7 @@ T = TypeVar("T")
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
+_NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -113,6 +115,17 @@ def read_idempotency_key(request: web.Request) -> str | None:
     if len(values) != 1 or not _PRINTABLE.fullmatch(values[0]):
         raise invalid(**{IDEMPOTENCY_KEY: "must be given once, with 1 to 255 printable ASCII characters"})
     return values[0]
+
+
+def read_amount(name: str, raw: msgspec.Raw) -> Decimal | None:
+    """The JSON number of a field as it was written, or None for null. Raises Refusal 422 for anything else."""
+    text = bytes(raw)
+    if text == b"null":
+        return None
+    # What is longer is no amount, and too long for the database.
+    if len(text) > 40 or not _NUMBER.fullmatch(text):
+        raise invalid(**{name: "must be an amount in US dollars, or null"})
+    return Decimal(text.decode())
 
 
 def accepts(request: web.Request, media: str) -> bool:

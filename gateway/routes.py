@@ -71,5 +71,9 @@ def post(path: str, handler: Handler, summary: str, **more: Any) -> Route:
     return Route(method="POST", path=path, handler=handler, summary=summary, **more)
 
 
+def put(path: str, handler: Handler, summary: str, **more: Any) -> Route:
+    return Route(method="PUT", path=path, handler=handler, summary=summary, **more)
+
+
 def delete(path: str, handler: Handler, summary: str, **more: Any) -> Route:
     return Route(method="DELETE", path=path, handler=handler, summary=summary, status=204, **more)

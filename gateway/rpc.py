@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway import db
 from gateway.errors import NOT_FOUND, Kind
 from gateway.keys import POOL, ROUTE, USER_ID
-from gateway.reading import read_body, read_id, read_name, read_no_query, read_query
+from gateway.reading import read_amount, read_body, read_id, read_name, read_no_query, read_query
 from gateway.routes import Handler
 
 REPLAYED = {"Idempotent-Replayed": "true"}
@@ -54,4 +54,11 @@ def answer_kept(row: Any, *, is_replay: bool) -> web.Response:
 
 
 def _arguments(fields: Any) -> dict[str, Any]:
-    return {ARGUMENT_NAMES.get(name, name): value for name, value in msgspec.structs.asdict(fields).items()}
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(fields):
+        value = getattr(fields, field.name)
+        # Amounts stay as they were written, to be read exactly.
+        if isinstance(value, msgspec.Raw):
+            value = read_amount(field.encode_name, value)
+        found[ARGUMENT_NAMES.get(field.name, field.name)] = value
+    return found

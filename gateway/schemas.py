@@ -37,6 +37,14 @@ ReturnAddress = Annotated[
         extra_json_schema={"format": "uri"},
     ),
 ]
+# Kept as it was written: a float would round it. read_amount() turns it into a Decimal.
+Amount = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="US dollars, exact, with at most 6 decimals; null: none.",
+        extra_json_schema={"type": ["number", "null"], "minimum": 0, "examples": [0.25]},
+    ),
+]
 Role = Literal["owner", "admin", "member"]
 TransactionType = Literal[
     "signup", "monthly", "purchase", "spend", "rollover", "expire", "refund", "bonus", "admin", "gift"
@@ -94,6 +102,10 @@ class Estimate(Fields):
 class Run(Estimate):
     stream: Annotated[bool, Meta(description="Answer by Server-Sent Events.")] = False
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
+
+
+class CostCap(Fields):
+    monthly_usd: Amount
 
 
 class NewPurchase(Fields):

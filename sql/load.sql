@@ -68,6 +68,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/crontab.sql
 \ir engine/limits.sql
 \ir engine/providers.sql
+\ir engine/replays.sql
 \ir engine/standings.sql
 \ir engine/people.sql
 \ir engine/organizations.sql
@@ -170,6 +171,7 @@ select engine.build_analytics() \g /dev/null
 \ir api/remove_member.sql
 \ir api/reserve_run.sql
 \ir api/send_gift.sql
+\ir api/set_cost_cap.sql
 \ir api/settle_run.sql
 \ir api/start_checkout.sql
 \ir api/start_purchase.sql
@@ -203,6 +205,8 @@ select engine.build_analytics() \g /dev/null
 \ir admin/create_promo_code.sql
 \ir admin/end_plan.sql
 \ir admin/end_promo_code.sql
+\ir admin/end_user_limit.sql
+\ir admin/explain_refusal.sql
 \ir admin/explain_charge.sql
 \ir admin/find_user.sql
 \ir admin/forget_customer.sql
@@ -210,8 +214,11 @@ select engine.build_analytics() \g /dev/null
 \ir admin/grant_credits.sql
 \ir admin/reconcile_provider_bill.sql
 \ir admin/reconcile_stripe_object.sql
+\ir admin/preview_limits.sql
 \ir admin/refresh_analytics.sql
+\ir admin/refresh_user_cost_analytics.sql
 \ir admin/replay_stripe_event.sql
+\ir admin/set_limits.sql
 \ir admin/reset_monthly_api_costs.sql
 \ir admin/set_admin.sql
 \ir admin/set_member.sql
@@ -221,10 +228,13 @@ select engine.build_analytics() \g /dev/null
 \ir admin/set_pack_price.sql
 \ir admin/set_plan.sql
 \ir admin/set_plan_price.sql
+\ir admin/set_provider_ceiling.sql
+\ir admin/set_provider_enabled.sql
 \ir admin/set_request_limit.sql
 \ir admin/set_setting.sql
 \ir admin/set_token_secret.sql
 \ir admin/set_unlimited.sql
+\ir admin/set_user_limit.sql
 \ir admin/set_webhook_secret.sql
 \ir admin/throttle.sql
 \ir admin/unthrottle.sql
@@ -243,6 +253,7 @@ select engine.build_analytics() \g /dev/null
 \ir admin/playground_credit_transactions.sql
 \ir admin/playground_credit_purchases.sql
 \ir admin/user_cost_alerts.sql
+\ir admin/user_cost_analytics.sql
 \ir admin/request_limits.sql
 
 -- guards of the tables, then what has no file any more, then who may do what, then the crontab

@@ -168,6 +168,114 @@ end $$;
 comment on function engine.check_run_limits(uuid, uuid, timestamptz, boolean, numeric) is
   'What the limits leave a run that is reserved now. room_usd: of the tier''s windows; total_room_usd: with the bought budget (p_budget_usd) and under the person''s own cap; both US dollars, null: no limit. limit_source, used, limit_value, resets_at: the limit that binds first (runs_hour, runs_concurrent, cost_day, cost_month, own_cap); is_exceeded: it leaves no run at all. is_binding false: unlimited, or shadow limits, which refuse nobody. is_throttled: by an operator. The account is locked by the caller.';
 
+create or replace function engine.smallest_run_usd()
+returns numeric
+language sql stable
+as $$
+  select min(engine.cost_of(0, s.min_output_tokens, 0, 0, 0, price.output_usd_per_million, 0, 0))
+  from playground.models m
+  join playground.providers p using (provider)
+  cross join playground.platform_settings s
+  cross join lateral (
+    select output_usd_per_million
+    from playground.model_prices
+    where model = m.model and effective_from <= engine.now()
+    order by effective_from desc
+    limit 1) as price
+  where m.is_enabled and p.is_enabled
+$$;
+comment on function engine.smallest_run_usd() is
+  'What the shortest answer worth running costs of the cheapest model on offer, in US dollars; a window with less room is exhausted. Null when no model is on offer.';
+
+create or replace function engine.exempt_windows(p_user_id uuid, p_instant timestamptz)
+returns integer
+language plpgsql volatile
+as $$
+declare
+  v_person record;
+  v_limits record;
+  v_used record;
+  v_smallest_usd constant numeric := engine.smallest_run_usd();
+  v_runs_limit integer;
+  v_windows integer;
+begin
+  select s.name as tier, u.account_id, u.has_own_limits, a.cost_budget_usd - a.cost_budget_held_usd as budget_usd into strict v_person
+  from engine.standing_of(p_user_id, p_instant) as s
+  cross join playground.users u
+  join playground.accounts a using (account_id)
+  where u.user_id = p_user_id;
+  v_limits := engine.limits_of(p_user_id, v_person.tier, v_person.has_own_limits, p_instant);
+  -- Limits that refuse nobody need no exemption; a tier that is not active refuses whatever its windows say.
+  if v_limits.is_unlimited or v_limits.is_shadow or not v_limits.is_active then
+    return 0;
+  end if;
+  v_used := engine.window_use(p_user_id, p_instant);
+  v_runs_limit := v_limits.runs_per_hour;
+  if not v_limits.has_own_runs and (engine.spendable(v_person.account_id, p_instant)).has_paid_credits then
+    v_runs_limit := greatest(v_runs_limit, (select paid_runs_per_hour from playground.platform_settings));
+  end if;
+  insert into playground.cost_windows as w (user_id, kind, starts_at, is_exempt)
+  select p_user_id, kind, date_trunc(kind, p_instant, 'UTC'), true
+  from (values
+    -- No number of runs at all is none that an hour could use up.
+    ('hour', v_limits.runs_per_hour is not null and v_used.runs >= v_runs_limit and not v_used.is_hour_exempt),
+    ('day', coalesce(v_limits.daily_usd, 0) - v_used.day_usd + v_person.budget_usd < v_smallest_usd and not v_used.is_day_exempt),
+    ('month', coalesce(v_limits.monthly_usd, 0) - v_used.month_usd + v_person.budget_usd < v_smallest_usd and not v_used.is_month_exempt)
+  ) as listed (kind, is_exhausted)
+  where is_exhausted
+  on conflict (user_id, starts_at, kind) do update
+  set is_exempt = excluded.is_exempt;
+  get diagnostics v_windows = row_count;
+  return v_windows;
+end $$;
+comment on function engine.exempt_windows(uuid, timestamptz) is
+  'Lets the windows of an instant that a person has exhausted (no room for engine.smallest_run_usd, bought budget included; no run left of the hour) refuse nothing until they end; returns how many. The person''s own cap stays. The account is locked by the caller.';
+
+create or replace function engine.check_limits(p_monthly_usd numeric, p_daily_usd numeric, p_runs_per_hour integer, p_concurrent_runs integer)
+returns void
+language plpgsql stable
+as $$
+begin
+  if not engine.is_amount(p_monthly_usd) or not engine.is_amount(p_daily_usd) then
+    perform engine.refuse('SCD02', 'A limit in US dollars must be 0 or more, below 100 million, with at most 12 decimals.');
+  end if;
+  if p_runs_per_hour < 0 or p_concurrent_runs < 0 then
+    perform engine.refuse('SCD02', 'A number of runs must not be negative.');
+  end if;
+end $$;
+comment on function engine.check_limits(numeric, numeric, integer, integer) is 'SCD02 for limits that cannot be kept as they are: US dollars a month and a day, runs an hour and at once; null is not looked at.';
+
+create or replace function engine.is_amount(p_usd numeric, p_decimals integer default 12)
+returns boolean
+language sql immutable
+as $$ select p_usd is null or p_usd >= 0 and p_usd < 100000000 and scale(trim_scale(p_usd)) <= p_decimals $$;
+comment on function engine.is_amount(numeric, integer) is 'Whether an amount in US dollars is kept exactly as it is: not negative, finite, below 100 million, with so many decimals. True for null.';
+
+create or replace function engine.tier_json(p_tier playground.tiers)
+returns jsonb
+language sql stable
+as $$
+  select jsonb_build_object(
+    'monthlyUsd', trim_scale(p_tier.monthly_cost_limit_usd), 'dailyUsd', trim_scale(p_tier.daily_cost_limit_usd),
+    'runsPerHour', p_tier.runs_per_hour, 'concurrentRuns', p_tier.concurrent_runs, 'throttleOnExceed', p_tier.throttle_on_exceed,
+    'isActive', p_tier.is_active, 'alertThresholds', p_tier.alert_thresholds)
+$$;
+comment on function engine.tier_json(playground.tiers) is 'The limits of a tier as the audit log keeps them. US dollars, runs, percents.';
+
+create or replace function engine.own_limits_json(p_user_id uuid)
+returns jsonb
+language sql stable
+as $$
+  select jsonb_object_agg(
+    case when is_temporary then 'temporary' else 'standing' end,
+    jsonb_build_object(
+      'monthlyUsd', trim_scale(monthly_cost_limit_usd), 'dailyUsd', trim_scale(daily_cost_limit_usd), 'runsPerHour', runs_per_hour,
+      'concurrentRuns', concurrent_runs, 'until', engine.iso(ends_at)))
+  from playground.user_limits
+  where user_id = p_user_id
+$$;
+comment on function engine.own_limits_json(uuid) is 'The limits that operators gave a person, as the audit log keeps them; null: none. US dollars, runs.';
+
 create or replace function engine.count_run(p_user_id uuid, p_reserved_at timestamptz, p_open_usd numeric, p_budget_open_usd numeric)
 returns void
 language plpgsql volatile

@@ -16,6 +16,24 @@ begin
 end $$;
 comment on function engine.count_spend(text, timestamptz, numeric) is 'Adds the API cost (US dollars) of a run to what its provider cost on that UTC day.';
 
+create or replace function engine.provider_state(p_provider text, p_instant timestamptz)
+returns table (reason text, spent_usd numeric, ceiling_usd numeric, stops_at_ceiling boolean)
+language sql stable
+as $$
+  select case
+      when not p.is_enabled then 'provider_disabled'
+      when p.stops_at_ceiling and spent.usd >= p.daily_ceiling_usd then 'spend_ceiling'
+    end, spent.usd, p.daily_ceiling_usd, p.stops_at_ceiling
+  from playground.providers p
+  cross join lateral (
+    select coalesce(sum(s.cost_usd), 0) as usd
+    from playground.provider_spend s
+    where s.provider = p.provider and s.starts_at = date_trunc('day', p_instant, 'UTC')) as spent
+  where p.provider = p_provider
+$$;
+comment on function engine.provider_state(text, timestamptz) is
+  'What a provider cost on the UTC day of an instant, and its ceiling, in US dollars; reason: why no run starts with it (provider_disabled, spend_ceiling), null when one may.';
+
 create or replace function engine.provider_refusal(
   p_provider text, p_model text, p_instant timestamptz, out refusal text, out refusal_message text, out refusal_detail json)
 language plpgsql volatile
@@ -25,15 +43,10 @@ declare
   v_day constant timestamptz := date_trunc('day', p_instant, 'UTC');
   v_percent integer;
 begin
-  select p.is_enabled, p.daily_ceiling_usd as ceiling_usd, p.stops_at_ceiling,
-    coalesce((select sum(s.cost_usd) from playground.provider_spend s where s.provider = p.provider and s.starts_at = v_day), 0) as spent_usd
-  into strict v_provider
-  from playground.providers p
-  where p.provider = p_provider;
-
-  if not v_provider.is_enabled then
+  select * into strict v_provider from engine.provider_state(p_provider, p_instant);
+  if v_provider.reason = 'provider_disabled' then
     refusal_detail := json_build_object('model', p_model, 'reason', 'provider_disabled');
-  elsif v_provider.spent_usd > 0 then
+  elsif v_provider.spent_usd > 0 or v_provider.reason is not null then
     v_percent := (select ceiling_alert_percent from playground.platform_settings);
     if v_provider.spent_usd * 100 >= v_provider.ceiling_usd * v_percent then
       perform engine.alert_once(
@@ -45,7 +58,7 @@ begin
       from (values (v_percent), (100)) as reached (percent)
       where v_provider.spent_usd * 100 >= v_provider.ceiling_usd * percent;
     end if;
-    if v_provider.stops_at_ceiling and v_provider.spent_usd >= v_provider.ceiling_usd then
+    if v_provider.reason = 'spend_ceiling' then
       refusal_detail := json_build_object(
         'model', p_model, 'reason', 'spend_ceiling', 'resetsAt', engine.iso(engine.window_end('day', v_day)),
         'retryAfter', ceil(extract(epoch from engine.window_end('day', v_day) - p_instant))::bigint);

@@ -60,6 +60,158 @@ end $$;
 comment on function engine.limit_refusal(uuid, timestamptz, text, numeric, numeric, timestamptz, timestamptz, boolean) is
   'SCT02 with the limit that leaves no room; alerts once per window. Shadow limits (p_is_binding false) alert and refuse nobody. cost_* and own_cap: US dollars, runs_*: runs.';
 
+create or replace function engine.foresee_refusal(
+  p_user_id uuid, p_model text, p_input_tokens bigint, p_instant timestamptz,
+  out limit_source text, out used numeric, out limit_value numeric, out resets_at timestamptz, out tier text, out provider text)
+language plpgsql stable
+as $$
+declare
+  v_person record;
+  v_model record;
+  v_provider record;
+  v_credits record;
+  v_limits record;
+  v_size record;
+begin
+  select u.account_id, u.throttled_until, a.cost_budget_usd - a.cost_budget_held_usd as budget_usd into strict v_person
+  from playground.users u
+  join playground.accounts a using (account_id)
+  where u.user_id = p_user_id;
+  select m.*, price.*, s.tokens_per_credit, s.min_output_tokens into strict v_model
+  from playground.models m
+  cross join playground.platform_settings s
+  left join lateral (
+    select greatest(input_usd_per_million, cache_write_usd_per_million) as input_price, output_usd_per_million as output_price
+    from playground.model_prices
+    where model = m.model and effective_from <= p_instant
+    order by effective_from desc
+    limit 1) as price on true
+  where m.model = p_model;
+  provider := v_model.provider;
+  v_credits := engine.spendable(v_person.account_id, p_instant);
+  v_limits := engine.check_run_limits(p_user_id, v_person.account_id, p_instant, v_credits.has_paid_credits, v_person.budget_usd);
+  tier := v_limits.tier;
+
+  -- In the order in which api.reserve_run refuses.
+  if not v_model.is_enabled or v_model.output_price is null then
+    limit_source := 'model';
+    return;
+  end if;
+  if v_limits.is_throttled then
+    limit_source := 'operator';
+    resets_at := v_person.throttled_until;
+    return;
+  end if;
+  select * into strict v_provider from engine.provider_state(provider, p_instant);
+  if v_provider.reason is not null then
+    limit_source := 'provider';
+    if v_provider.reason = 'spend_ceiling' then
+      used := v_provider.spent_usd;
+      limit_value := v_provider.ceiling_usd;
+      resets_at := engine.window_end('day', date_trunc('day', p_instant, 'UTC'));
+    end if;
+    return;
+  end if;
+  v_size := engine.size_run(
+    v_credits.available, v_model.multiplier, v_model.tokens_per_credit, p_input_tokens, v_model.max_output_tokens, v_model.min_output_tokens,
+    v_model.input_price, v_model.output_price, v_limits.total_room_usd);
+  if (v_limits.is_exceeded or v_size.lacks_room) and (v_limits.is_binding or v_limits.limit_source = 'own_cap') then
+    limit_source := v_limits.limit_source;
+    used := v_limits.used;
+    limit_value := v_limits.limit_value;
+    resets_at := v_limits.resets_at;
+  elsif v_size.credits is null then
+    limit_source := 'credits';
+    used := v_size.required;
+    limit_value := v_credits.available;
+  end if;
+end $$;
+comment on function engine.foresee_refusal(uuid, text, bigint, timestamptz) is
+  'What would refuse a run of so many input tokens that a person reserved now, and nothing written of it; limit_source null: it would start. operator, provider, runs_hour, runs_concurrent, cost_day, cost_month, own_cap as in the refusal; model: not on offer, or without a price; credits: used are those needed, limit_value those available. US dollars for costs and a provider''s ceiling. The account was caught up by the caller.';
+
+create or replace function engine.origin_of_limit(
+  p_user_id uuid, p_limit_source text, p_tier text, p_provider text, p_instant timestamptz,
+  out set_by text, out reason text)
+language plpgsql stable
+as $$
+declare
+  v_subject constant text := case when p_limit_source = 'provider' then p_provider when p_limit_source <> 'operator' then p_tier end;
+begin
+  if p_limit_source = 'own_cap' then
+    set_by := 'the person';
+    return;
+  elsif p_limit_source is null or p_limit_source in ('model', 'credits') then
+    return;
+  end if;
+  select l.set_by, l.reason into set_by, reason
+  from playground.user_limits l
+  where l.user_id = p_user_id and (l.ends_at is null or l.ends_at > p_instant)
+    and case p_limit_source
+      when 'runs_hour' then l.runs_per_hour is not null
+      when 'runs_concurrent' then l.concurrent_runs is not null
+      when 'cost_day' then l.daily_cost_limit_usd is not null
+      when 'cost_month' then l.monthly_cost_limit_usd is not null
+      else false end
+  order by l.is_temporary desc
+  limit 1;
+  if not found then
+    select coalesce(a.acting_user_id::text, a.actor), a.reason into set_by, reason
+    from playground.audit_log a
+    where a.user_id is not distinct from case when p_limit_source = 'operator' then p_user_id end and a.subject is not distinct from v_subject
+      and a.action in ('throttle', 'set_limits', 'set_provider_enabled', 'set_provider_ceiling')
+    order by a.created_at desc, a.audit_id desc
+    limit 1;
+  end if;
+end $$;
+comment on function engine.origin_of_limit(uuid, text, text, text, timestamptz) is
+  'Who set the limit that engine.foresee_refusal names, and why: for this person alone, else by the last line of the audit log about the throttle, the tier or the provider. Null: as it was delivered.';
+
+create or replace function engine.remedy_for(
+  p_user_id uuid, p_limit_source text, p_used numeric, p_limit numeric, p_tier text, p_provider text, p_instant timestamptz)
+returns text
+language plpgsql stable
+as $$
+declare
+  v_twice constant numeric := trim_scale(2 * greatest(p_used, p_limit));
+  v_own playground.user_limits;
+begin
+  case p_limit_source
+    when 'model' then
+      return 'The model is switched off, or has no price yet.';
+    when 'own_cap' then
+      return 'The person raises or removes the cap: PUT /api/v1/playground/cost-cap.';
+    when 'operator' then
+      return format('select admin.unthrottle(%L, %L);', p_user_id, 'why');
+    when 'credits' then
+      return format('select admin.grant_credits(%L, %s, %L);', p_user_id, p_used - p_limit, 'why');
+    when 'provider' then
+      return case
+        when p_limit is null then format('select admin.set_provider_enabled(%L, true, %L);', p_provider, 'why')
+        else format('select admin.set_provider_ceiling(%L, %s, null, %L);', p_provider, greatest(v_twice, 1), 'why') end;
+    else
+      if p_limit_source is null then
+        return null;
+      end if;
+  end case;
+  if p_limit is null and not exists (select from playground.tiers where tier = p_tier and is_active) then
+    return format('select admin.set_limits(%L, null, null, null, %L, p_is_active => true);', p_tier, 'why');
+  end if;
+  -- A raise that ends takes the place of the one before: what that one raised beside is said again.
+  select * into v_own from playground.user_limits where user_id = p_user_id and is_temporary and ends_at > p_instant;
+  return format(
+    'select admin.set_user_limit(%L, %L, %L%s);', p_user_id, 'why', engine.iso(p_instant + interval '1 day'),
+    (
+      select string_agg(format(', %s => %s', argument, trim_scale(case when source = p_limit_source then greatest(v_twice, 1) else own end)), '')
+      from (values
+        ('cost_month', 'p_monthly_usd', v_own.monthly_cost_limit_usd::numeric), ('cost_day', 'p_daily_usd', v_own.daily_cost_limit_usd::numeric),
+        ('runs_hour', 'p_runs_per_hour', v_own.runs_per_hour::numeric), ('runs_concurrent', 'p_concurrent_runs', v_own.concurrent_runs::numeric)
+      ) as listed (source, argument, own)
+      where source = p_limit_source or own is not null
+    ));
+end $$;
+comment on function engine.remedy_for(uuid, text, numeric, numeric, text, text, timestamptz) is
+  'What an operator may run, or tell the person, when engine.foresee_refusal names a limit (used and limit as there): for a tier''s or a person''s limit twice of it for a day. Null when nothing refuses.';
+
 create or replace function engine.credit_refusal(
   p_required bigint, p_available bigint, out refusal text, out refusal_message text, out refusal_detail json)
 language sql stable
