@@ -15,7 +15,7 @@ from gateway.errors import (
     UNAUTHORIZED,
     Refusal,
 )
-from gateway.keys import ACCESS_TOKENS, API_KEY_HASH, PASSWORDS, POOL, SETTINGS, USER_ID
+from gateway.keys import ACCESS_TOKENS, API_KEY_HASH, BEARER, PASSWORDS, POOL, SETTINGS, USER_ID
 from gateway.reading import read_body, read_id
 from gateway.routes import SMALL_BODY, Access
 from gateway.schemas import Login, NewApiKey, Refresh, Register
@@ -33,7 +33,10 @@ HINT_LENGTH = 4
 
 
 async def identify(request: web.Request, access: Access) -> None:
-    """Set USER_ID (and API_KEY_HASH, where the key is still to be checked). Raises Refusal 401, or 404 for cron."""
+    """Set USER_ID and BEARER, and API_KEY_HASH where the key is still to be checked.
+
+    Raises Refusal 401, or 404 for cron.
+    """
     token = _bearer(request)
     if access is Access.CRON:
         _check_cron_token(request, token)
@@ -44,6 +47,7 @@ async def identify(request: web.Request, access: Access) -> None:
 
 
 async def _identify_by(request: web.Request, access: Access, token: str) -> None:
+    request[BEARER] = token
     if not token.startswith(f"{API_KEY_PREFIX}_"):
         user_id = request.app[ACCESS_TOKENS].read(token)
         if user_id is None:
@@ -107,7 +111,9 @@ async def login(request: web.Request) -> web.Response:
     if not matches or known.user_id is None:
         raise Refusal(INVALID_CREDENTIALS)
     secret, secret_hash = make_secret()
-    user = await db.document(pool, "record_login", user_id=known.user_id, refresh_token_hash=secret_hash)
+    # Made before, so that the database sees that whoever signs this person in may make such tokens.
+    token = issue_access_token(request.app[SETTINGS], known.user_id)
+    user = await db.document(pool, "record_login", user_id=known.user_id, refresh_token_hash=secret_hash, token=token)
     return _logged_in(request, user, secret)
 
 
@@ -150,6 +156,7 @@ async def create_api_key(request: web.Request) -> web.Response:
         name=body.name,
         secret_hash=secret_hash,
         hint=key[-HINT_LENGTH:],
+        token=request[BEARER],
     )
     return _answer({**msgspec.json.decode(made, type=dict[str, msgspec.Raw]), "key": key}, status=201)
 

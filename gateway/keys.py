@@ -33,3 +33,5 @@ REQUEST_ID = web.RequestKey("request_id", str)
 ROUTE = web.RequestKey("route", Route)
 USER_ID = web.RequestKey("user_id", str)
 API_KEY_HASH = web.RequestKey("api_key_hash", bytes)
+# The caller's own token as it came, for doors of the database that look at it themselves.
+BEARER = web.RequestKey("bearer", str)

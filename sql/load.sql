@@ -110,6 +110,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/verification_of_rollups.sql
 \ir engine/money_flows.sql
 \ir engine/rollup.sql
+\ir engine/metrics.sql
 \ir engine/analytics.sql
 \ir engine/runbook.sql
 
@@ -142,6 +143,7 @@ select engine.build_analytics() \g /dev/null
 \ir api/get_balance.sql
 \ir api/get_credentials.sql
 \ir api/get_health.sql
+\ir api/get_metrics.sql
 \ir api/get_organization.sql
 \ir api/get_package.sql
 \ir api/get_pricing.sql

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from gateway import db
 from gateway.address import client_address
-from gateway.keys import BACKGROUND, BILLING_NUDGE, GIFT_STEPS, POOL, USER_ID
+from gateway.keys import BACKGROUND, BEARER, BILLING_NUDGE, GIFT_STEPS, POOL, USER_ID
 from gateway.reading import read_body, read_idempotency_key, read_no_query
 from gateway.routes import SMALL_BODY
 from gateway.rpc import answer_kept
@@ -21,6 +21,7 @@ async def redeem(request: web.Request) -> web.Response:
         user_id=request[USER_ID],
         code=body.code,
         address=client_address(request),
+        token=request[BEARER],
         idempotency_key=read_idempotency_key(request),
     )
     return answer_kept(row, is_replay=row.is_replay)

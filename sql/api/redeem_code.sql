@@ -2,7 +2,8 @@ create or replace function api.redeem_code(
   p_user_id uuid,
   p_code text,
   p_address text,
-  p_idempotency_key text default null
+  p_idempotency_key text default null,
+  p_token text default null
 )
 returns table (refusal text, refusal_message text, refusal_detail json, status integer, body text, is_replay boolean)
 language plpgsql volatile security definer
@@ -17,6 +18,7 @@ declare
   v_retry_after integer;
   v_redeemed record;
 begin
+  perform engine.verify_bearer(p_user_id, p_token);
   perform engine.check_idempotency_key(p_idempotency_key);
   if engine.code_key(p_code) is null or engine.code_key(p_code) = '' then
     perform engine.refuse_field('code', 'must be given');
@@ -59,5 +61,5 @@ begin
   end if;
   return next;
 end $$;
-comment on function api.redeem_code(uuid, text, text, text) is
-  'POST /playground/credits/redeem. Credits of a promo code, once per person. p_address: where the call comes from. Returned refusals: SCK01, SCK02, SCK03, SCK04 beyond code_attempts wrong codes of a person or an address in code_attempt_window (retryAfter in seconds); raised: SCA02, SCV01, SCI01.';
+comment on function api.redeem_code(uuid, text, text, text, text) is
+  'POST /playground/credits/redeem. Credits of a promo code, once per person. p_address: where the call comes from; p_token: the caller''s own, without which nothing is redeemed. Returned refusals: SCK01, SCK02, SCK03, SCK04 beyond code_attempts wrong codes of a person or an address in code_attempt_window (retryAfter in seconds); raised: SCA01, SCA02, SCV01, SCI01.';

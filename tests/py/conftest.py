@@ -9,6 +9,7 @@ from tests.py.support import clusters
 from tests.py.support.database import Clock, Database
 from tests.py.support.proxy import DatabaseProxy
 from tests.py.support.server import Server
+from tests.py.support.tokens import tell_token_secret
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,7 @@ def template(server: Server) -> str:
 def database(server: Server, template: str) -> Iterator[Database]:
     """A copy of the template for the tests of one module."""
     copy = server.copy(template)
+    tell_token_secret(copy)
     yield copy
     server.drop(copy)
 
@@ -40,6 +42,7 @@ def database(server: Server, template: str) -> Iterator[Database]:
 def fresh_database(server: Server, template: str) -> Iterator[Database]:
     """A copy of the template for one test."""
     copy = server.copy(template)
+    tell_token_secret(copy)
     yield copy
     server.drop(copy)
 

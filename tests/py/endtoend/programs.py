@@ -16,8 +16,8 @@ from scripts.setup.processes import Child, start
 from scripts.setup.programs import free_port
 from tests.py.endtoend.waiting import until
 from tests.py.support.nursery import NURSERY
+from tests.py.support.tokens import TOKEN_SECRET as JWT_SECRET
 
-JWT_SECRET = "a-secret-of-tests-with-enough-bytes-in-it"
 # For issuing tokens; the gateways themselves read their environment.
 SETTINGS = Settings(database_url="postgresql://nobody@127.0.0.1:1/nowhere", jwt_secret=JWT_SECRET)
 STOP_SECONDS = 30.0

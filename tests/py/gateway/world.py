@@ -20,9 +20,9 @@ from gateway.llm.simulator.behaviour import Behaviour, Pause, Script
 from gateway.settings import Settings
 from gateway.tokens import issue_access_token
 from tests.py.support.database import Database
+from tests.py.support.tokens import TOKEN_SECRET as SECRET
 
 API = "/api/v1"
-SECRET = "a-secret-of-tests-with-enough-bytes-in-it"
 PATIENCE_SECONDS = 60.0
 CRON_TOKEN = "c" * 40
 METRICS_TOKEN = "m" * 40

@@ -8,10 +8,11 @@ from uuid import UUID, uuid4
 from psycopg.sql import SQL
 
 from tests.py.support.database import Database
+from tests.py.support.tokens import token_of
 
 REGISTER = "select (api.register_user(%s, null, 'not a real hash', sha256(%s::bytea)) ->> 'id')::uuid"
 SEND = "select refusal, body from api.send_gift(%s, %s, %s, null, %s)"
-REDEEM = "select refusal, body from api.redeem_code(%s, %s, %s, %s)"
+REDEEM = "select refusal, body from api.redeem_code(%s, %s, %s, %s, %s)"
 STEPS = "select api.process_gift_steps()"
 JOB = "select jobs.process_gifts()"
 BALANCE = "select last_balance::int from playground.accounts where account_id = %s"
@@ -97,7 +98,7 @@ def send(database: Database, giver: Person, to: str, credits: int = 1, key: str 
 
 
 def redeem(database: Database, who: Person, code: str, address: str | None = None, key: str | None = None) -> Answer:
-    return _ask(database, REDEEM, [who.user_id, code, address, key])
+    return _ask(database, REDEEM, [who.user_id, code, address, key, token_of(who.user_id)])
 
 
 def _ask(database: Database, statement: str, arguments: list[Any]) -> Answer:

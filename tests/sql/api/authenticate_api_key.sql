@@ -1,9 +1,10 @@
 begin;
 \ir ../helpers.psql
+\ir ../tokens.psql
 select plan(7);
 select tests.freeze('2026-11-20 12:10:00+00');
 select tests.make_user() as ann_id, tests.make_user() as bob_id \gset
-select api.create_api_key(:'ann_id', 'laptop', sha256('secret'), 'wxyz') ->> 'id' as key_id \gset
+select api.create_api_key(:'ann_id', 'laptop', sha256('secret'), 'wxyz', tests.token_of(:'ann_id')) ->> 'id' as key_id \gset
 
 select lives_ok(format('select api.authenticate_api_key(%L, sha256(%L))', :'ann_id', 'secret'), 'the right secret is let in');
 select is(last_used_at, '2026-11-20 12:10:00+00', 'its use is noted') from playground.api_keys where key_id = :'key_id';

@@ -1,15 +1,16 @@
 begin;
 \ir ../helpers.psql
+\ir ../tokens.psql
 select plan(4);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 select is(api.list_api_keys(:'ann_id')::jsonb, '{"keys": []}'::jsonb, 'nobody has keys to begin with');
 
-select api.create_api_key(:'ann_id', 'first', sha256('1'), '1111') ->> 'id' as first_id \gset
+select api.create_api_key(:'ann_id', 'first', sha256('1'), '1111', tests.token_of(:'ann_id')) ->> 'id' as first_id \gset
 select tests.advance('1 minute');
-select api.create_api_key(:'ann_id', 'second', sha256('2'), '2222') ->> 'id' as second_id,
-  api.create_api_key(:'ann_id', 'third', sha256('3'), '3333') ->> 'id' as third_id,
-  api.create_api_key(:'bob_id', 'other', sha256('4'), '4444') ->> 'id' as other_id \gset
+select api.create_api_key(:'ann_id', 'second', sha256('2'), '2222', tests.token_of(:'ann_id')) ->> 'id' as second_id,
+  api.create_api_key(:'ann_id', 'third', sha256('3'), '3333', tests.token_of(:'ann_id')) ->> 'id' as third_id,
+  api.create_api_key(:'bob_id', 'other', sha256('4'), '4444', tests.token_of(:'bob_id')) ->> 'id' as other_id \gset
 select api.delete_api_key(:'ann_id', :'third_id') \g /dev/null
 select api.authenticate_api_key(:'ann_id', sha256('2')) \g /dev/null
 select is(

@@ -1,6 +1,7 @@
 begin;
 \ir ../helpers.psql
-select plan(20);
+\ir ../tokens.psql
+select plan(23);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user('ann@example.com') as ann_id, tests.make_user('bob@example.com') as bob_id, tests.make_user('cy@example.com') as cy_id \gset
 select admin.create_promo_code('welcome', 50, 10, null, 'for a test'), admin.create_promo_code('ended1', 50, 10, null, 'for a test'), admin.end_promo_code('ended1', 'for a test') \g /dev/null
@@ -8,9 +9,11 @@ select admin.create_promo_code('welcome', 50, 10, null, 'for a test'), admin.cre
 create function tests.redeem(p_user_id uuid, p_code text, p_key text default null, p_address text default '192.0.2.1', p_n integer default 1)
 returns jsonb
 language sql
-as $$ select to_jsonb(r) - 'refusal_message' from api.redeem_code(p_user_id, p_code, p_address, p_key) as r $$;
+as $$ select to_jsonb(r) - 'refusal_message' from api.redeem_code(p_user_id, p_code, p_address, p_key, tests.token_of(p_user_id)) as r $$;
 
 select is(tests.redeem(:'ann_id', ' Welcome ', 'k'), '{"refusal": null, "refusal_detail": null, "status": 200, "body": "{\"credits\" : 50, \"balance\" : 55, \"code\" : \"WELCOME\"}", "is_replay": false}', 'a code brings its credits');
+select throws_ok(format('select api.redeem_code(%L, %L, null, null, %L)', :'bob_id', 'welcome', token), 'SCA01', null, why)
+from (values (null, 'nobody redeems without a token of their own'), (tests.token_of(:'ann_id'), 'nor with another''s'), ('x', 'nor with anything else')) as listed (token, why);
 select is(tests.redeem(:'ann_id', 'WELCOME', 'k'), '{"refusal": null, "refusal_detail": null, "status": 200, "body": "{\"credits\" : 50, \"balance\" : 55, \"code\" : \"WELCOME\"}", "is_replay": true}', 'a repeat is answered as the first time, byte for byte');
 select is((select last_balance::bigint from playground.accounts where account_id = :'ann_id'), 55::bigint, 'and brings nothing');
 select throws_ok(format('select tests.redeem(%L, %L, %L)', :'ann_id', 'ended1', 'k'), 'SCI01', null, 'another code under the same key is refused');

@@ -1,5 +1,6 @@
 begin;
 \ir ../helpers.psql
+\ir ../tokens.psql
 \ir ../runs.psql
 select plan(86);
 select tests.freeze('2026-11-20 12:00:00+00');
@@ -71,7 +72,7 @@ select is(
 select is(tests.detail_of(format('select tests.reserve(%L, p_model => %L)', :'bob_id', 'x')), '{"fields": {"model": "unknown model"}}'::jsonb, 'the field of an unknown model is told');
 
 -- An API key, in the same call.
-select api.create_api_key(:'bob_id', 'test', sha256('secret'), 'cret') ->> 'id' as key_id \gset
+select api.create_api_key(:'bob_id', 'test', sha256('secret'), 'cret', tests.token_of(:'bob_id')) ->> 'id' as key_id \gset
 select is(tests.reserve(:'bob_id', p_api_key_hash => sha256('secret')) ->> 'refusal', null, 'a person''s own API key opens');
 select throws_ok(format('select tests.reserve(%L, p_api_key_hash => sha256(%L))', :'ann_id', 'secret'), 'SCA01', null, 'nobody else''s');
 select api.delete_api_key(:'bob_id', :'key_id') \g /dev/null

@@ -1,5 +1,6 @@
 begin;
 \ir ../helpers.psql
+\ir ../tokens.psql
 \ir ../runs.psql
 select plan(27);
 select tests.freeze('2026-11-20 12:34:56.5+00');
@@ -76,7 +77,7 @@ select is((engine.credit_refusal(5, 3)).refusal_detail ->> 'purchaseUrl', 'https
 
 -- An API key.
 select tests.freeze('2026-11-20 12:00:00+00');
-select api.create_api_key(:'ann_id', 'test', sha256('secret'), 'cret') ->> 'id' as key_id \gset
+select api.create_api_key(:'ann_id', 'test', sha256('secret'), 'cret', tests.token_of(:'ann_id')) ->> 'id' as key_id \gset
 select lives_ok(format('select engine.check_api_key(%L, sha256(%L), engine.now())', :'ann_id', 'secret'), 'an own key opens');
 select is(last_used_at, '2026-11-20 12:00:00+00', 'and knows when') from playground.api_keys where key_id = :'key_id';
 select engine.check_api_key(:'ann_id', sha256('secret'), '2026-11-20 13:00:00+00') \g /dev/null

@@ -1,12 +1,13 @@
 begin;
 \ir ../helpers.psql
+\ir ../tokens.psql
 \ir ../runs.psql
 \ir ../gifts.psql
 select plan(6);
 select tests.freeze('2026-11-01 12:00:00+00');
 select tests.make_user('ann@example.com') as ann_id, tests.make_user('bob@example.com') as bob_id \gset
 select tests.buy(:'ann_id', 100, 10), admin.create_promo_code('welcome', 50, 10, null, 'for a test'), tests.advance('15 days') \g /dev/null
-select * from api.redeem_code(:'bob_id', 'welcome', null) \g /dev/null
+select * from api.redeem_code(:'bob_id', 'welcome', null, null, tests.token_of(:'bob_id')) \g /dev/null
 select tests.give(:'ann_id', 'bob@example.com', 40), tests.carry(), tests.refund(:'ann_id', 1000), tests.carry(), tests.refund(:'ann_id', 0), tests.carry() \g /dev/null
 select tests.give(:'ann_id', 'new@example.com', 20), tests.advance('30 days'), tests.carry() \g /dev/null
 select tests.give(:'ann_id', 'bob@example.com', 5), tests.give(:'ann_id', 'new@example.com', 5) \g /dev/null
