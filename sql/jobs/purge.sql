@@ -54,6 +54,31 @@ begin
   get diagnostics v_deleted = row_count;
   v_total := v_total + v_deleted;
 
+  -- Where no webhook is set nobody asks for them; what nobody took in a week is no news any more.
+  update playground.alert_deliveries
+  set state = 'failed', ended_at = v_now, last_error = coalesce(last_error, 'nobody asked for it')
+  where (user_id, alert_id) in (
+    select user_id, alert_id
+    from playground.alert_deliveries
+    where state = 'due'
+      and created_at < v_now - interval '7 days'
+    limit p_limit
+    for update skip locked
+  );
+  get diagnostics v_deleted = row_count;
+  v_total := v_total + v_deleted;
+
+  delete from playground.alert_deliveries
+  where (user_id, alert_id) in (
+    select user_id, alert_id
+    from playground.alert_deliveries
+    where ended_at < v_now - interval '90 days'
+    limit p_limit
+    for update skip locked
+  );
+  get diagnostics v_deleted = row_count;
+  v_total := v_total + v_deleted;
+
   delete from playground.code_attempts
   where subject_hash in (
     select subject_hash
@@ -74,7 +99,19 @@ begin
     for update skip locked
   );
   get diagnostics v_deleted = row_count;
+  v_total := v_total + v_deleted;
+
+  -- Last: who is counted anew just now waits until this is committed.
+  delete from playground.request_counters
+  where (subject, class) in (
+    select subject, class
+    from playground.request_counters
+    where resets_at <= v_now
+    limit p_limit
+    for update skip locked
+  );
+  get diagnostics v_deleted = row_count;
   return v_total + v_deleted;
 end $$;
 comment on function jobs.purge(integer) is
-  'Every hour: deletes what is kept for a time only, at most p_limit rows of each table: answers to Idempotency-Keys past answer_retention, refresh tokens a week after their end, sign-in attempts and wrong promo codes of yesterday, windows of hours after 40 days and of days after 400, messages to people 90 days after they were sent. Returns how many rows went; 0 when there is nothing left.';
+  'Every hour: deletes what is kept for a time only, at most p_limit rows of each table: answers to Idempotency-Keys past answer_retention, refresh tokens a week after their end, sign-in attempts and wrong promo codes of yesterday, counters of requests whose time has come, windows of hours after 40 days and of days after 400, messages to people and alerts to the webhook 90 days after they were sent; alerts that nobody took within 7 days end as failed. Returns how many rows went; 0 when there is nothing left.';

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(11);
+select plan(14);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id \gset
 
@@ -47,5 +47,13 @@ select results_eq(
   $$ values ('day', '399 days'::interval), ('hour', '39 days'), ('month', '900 days') $$,
   'windows of hours are kept 40 days, of days 400, of months for ever'
 );
+
+-- Whoever calls from new addresses leaves nothing behind.
+insert into playground.request_counters (subject, class, resets_at)
+select sha256(n::text::bytea), 'public_reads', engine.now() from generate_series(1, 100000) as n;
+select api.count_request(:'ann_id', 'writes', '192.0.2.1') \g /dev/null
+select is(jobs.purge(), 1000, 'counters whose time has come go, a batch at a time');
+select is(jobs.purge(1000000), 99000, 'however many there are');
+select is(count(*), 2::bigint, 'those in use stay') from playground.request_counters;
 select * from finish();
 rollback;

@@ -9,6 +9,7 @@ from (values
   ('accounts', array['last_number', 'last_balance', 'last_instant', 'last_effective_at', 'next_due_at', 'cost_budget_usd', 'cost_budget_held_usd']),
   ('grants', array['remaining', 'held', 'suspended', 'last_number']),
   ('cost_windows', array['cost_usd', 'open_usd', 'runs']),
+  ('request_counters', array['resets_at']),
   ('sessions', array['messages', 'runs', 'credits_spent', 'history_octets', 'last_run_at'])
 ) as hot (table_name, columns), unnest(hot.columns) as column_name;
 

@@ -1,0 +1,2 @@
+drop table playground.request_counters;
+drop table playground.request_limits;
