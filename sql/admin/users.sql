@@ -1,52 +1,45 @@
 create or replace view admin.users as
 select
-  person.user_id as id,
-  person.email,
+  standing.user_id as id,
+  standing.email,
   round(standing.month_cost_usd, greatest(2, min_scale(standing.month_cost_usd))) as current_month_api_cost,
   round(lifetime.cost_usd, greatest(2, min_scale(lifetime.cost_usd))) as lifetime_api_cost,
   standing.is_throttled,
   case
     when standing.is_throttled_by_operator then standing.throttled_reason
-    when standing.exhausted_limit is not null and not coalesce(tier.is_active, false)
-      then format('The tier %s is not active and refuses every run', standing.tier)
-    when standing.exhausted_limit = 'own_cap'
-      then format('Own cap of $%s a month reached', round(standing.cost_cap_usd, greatest(2, min_scale(standing.cost_cap_usd))))
-    when standing.exhausted_limit = 'cost_month' and standing.monthly_limit_usd is not null
-      then format('Limit of $%s a month reached', round(standing.monthly_limit_usd, greatest(2, min_scale(standing.monthly_limit_usd))))
-    when standing.exhausted_limit = 'cost_day' and standing.daily_limit_usd is not null
-      then format('Limit of $%s a day reached', round(standing.daily_limit_usd, greatest(2, min_scale(standing.daily_limit_usd))))
-    when standing.exhausted_limit = 'runs_hour' and standing.runs_limit is not null
-      then format('Limit of %s runs an hour reached', standing.runs_limit)
-    when standing.exhausted_limit is not null
-      then format('No limit is set for the tier %s, which refuses every run', standing.tier)
-  end
-    || case
-      when not standing.is_throttled_by_operator and coalesce(tier.is_active, false)
-        then to_char(standing.exhausted_until at time zone 'UTC', '", until "YYYY-MM-DD HH24:MI" UTC"')
-      else ''
-    end as throttled_reason,
+    when standing.exhausted_limit is null then null
+    when not standing.is_active then format('The tier %s is not active and refuses every run', standing.tier)
+    when reached.amount is null then format('No limit is set for the tier %s, which refuses every run', standing.tier)
+    else format(
+      case standing.exhausted_limit
+        when 'runs_hour' then 'Limit of %s runs an hour reached, until %s UTC'
+        when 'cost_day' then 'Limit of $%s a day reached, until %s UTC'
+        when 'cost_month' then 'Limit of $%s a month reached, until %s UTC'
+        else 'Own cap of $%s a month reached, until %s UTC'
+      end,
+      case standing.exhausted_limit
+        when 'runs_hour' then reached.amount
+        else round(reached.amount, greatest(2, min_scale(reached.amount)))
+      end,
+      to_char(standing.exhausted_until at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
+    )
+  end as throttled_reason,
   case when standing.is_throttled_by_operator then standing.throttled_at end as throttled_at,
-  coalesce(
-    plan.status,
-    case
-      when exists (
-        select
-        from playground.subscriptions as past
-        where past.account_id = person.account_id
-          and past.ended_at is not null
-          and past.periods > 0
-      ) then 'canceled'
-    end
-  ) as prpm_plus_status,
-  person.created_at
-from playground.users as person
-join engine.user_standings as standing using (user_id)
-left join playground.tiers as tier on tier.tier = standing.tier
+  coalesce(plan.status, case when past.account_id is not null then 'canceled' end) as prpm_plus_status,
+  standing.created_at
+from engine.user_standings as standing
 left join playground.subscriptions as plan
-  on plan.account_id = person.account_id
+  on plan.account_id = standing.account_id
   and plan.ended_at is null
   and plan.status <> 'incomplete'
-left join rollup.user_totals as total on total.user_id = person.user_id
+left join (
+  select account_id
+  from playground.subscriptions
+  where ended_at is not null
+    and periods > 0
+  group by account_id
+) as past on past.account_id = standing.account_id
+left join rollup.user_totals as total on total.user_id = standing.user_id
 -- What the sums do not hold yet: a minute's worth.
 left join (
   select
@@ -54,10 +47,18 @@ left join (
     sum(cost_usd) as cost_usd
   from rollup.usage_changes
   group by user_id
-) as fresh on fresh.user_id = person.user_id
+) as fresh on fresh.user_id = standing.user_id
 cross join lateral (
   select coalesce(total.cost_usd, 0) + coalesce(fresh.cost_usd, 0) as cost_usd
-) as lifetime;
+) as lifetime
+cross join lateral (
+  select case standing.exhausted_limit
+    when 'runs_hour' then standing.runs_limit
+    when 'cost_day' then standing.daily_limit_usd
+    when 'cost_month' then standing.monthly_limit_usd
+    else standing.cost_cap_usd
+  end as amount
+) as reached;
 comment on view admin.users is
   'People, but for deleted ones. UPDATE users SET is_throttled = FALSE, throttled_reason = NULL WHERE … ends an operator''s throttle and exempts from an exhausted window until it ends; SET is_throttled = TRUE, throttled_reason = ''…'' stops a person''s runs. Both leave an audit line; why: SET scrip.reason = ''…''.';
 comment on column admin.users.id is 'The person: user_id elsewhere.';

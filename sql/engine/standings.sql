@@ -26,7 +26,7 @@ with present as materialized (
   from (select engine.now() as now) as clock
   cross join playground.platform_settings as settings
 ), bounded as (
-  select person.user_id, person.account_id, person.cost_cap_usd, present.smallest_run_usd,
+  select person.user_id, person.account_id, person.email, person.created_at, person.cost_cap_usd, present.smallest_run_usd,
     person.throttled_at, person.throttled_reason, person.throttled_until,
     person.throttled_at is not null and (person.throttled_until is null or person.throttled_until > present.now) as is_throttled_by_operator,
     case when person.is_unlimited then 'unlimited' else coalesce(plan.tier, 'free') end as tier,
@@ -128,7 +128,11 @@ select
   runs_limit,
   concurrent_limit,
   cost_cap_usd,
-  smallest_run_usd
+  smallest_run_usd,
+  -- Here, so that who looks for a person by address has one person judged, not all.
+  email,
+  created_at,
+  is_active
 from judged;
 comment on view engine.user_standings is
   'Where each person stands now: tier, limits in force, use of the UTC month, day and hour (US dollars, runs), and whether they are throttled: by an operator, or because not even the smallest answer of the cheapest model fits a limit (exhausted_limit, until exhausted_until). month_cost_usd and day_cost_usd: ended runs, with what the bought budget paid; *_window_usd: what counts against the tier''s limits, open runs included.';
