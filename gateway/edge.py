@@ -1,4 +1,4 @@
-"""What surrounds every handler, outermost first: request id, log and metrics; refusals as JSON; who is calling.
+"""What surrounds every handler, outermost first: request id, log and metrics; refusals as JSON; who calls; how often.
 
 Security headers, CORS and the request id are put on as an answer is prepared, the one place that streams pass as well.
 """
@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.web_protocol import RequestHandler
 
+from gateway import limits
 from gateway.auth import identify
 from gateway.errors import (
     INTERNAL_ERROR,
@@ -23,9 +24,9 @@ from gateway.errors import (
     Kind,
     Refusal,
 )
-from gateway.keys import REQUEST_ID, ROUTE, ROUTE_OF, SETTINGS, USER_ID
+from gateway.keys import RATE_LIMIT, REQUEST_ID, ROUTE, ROUTE_OF, SETTINGS, USER_ID
 from gateway.logs import where
-from gateway.metrics import RequestMeter
+from gateway.metrics import RequestMeter, count_refusal
 from gateway.routes import Access, Handler
 
 log = structlog.get_logger()
@@ -46,7 +47,9 @@ DEFAULT_HEADERS = {
     "Cache-Control": "no-store",
 }
 CORS_HEADERS = {
-    "Access-Control-Expose-Headers": "X-Request-Id, Retry-After, Idempotent-Replayed",
+    "Access-Control-Expose-Headers": ", ".join(
+        ("X-Request-Id", "Retry-After", "Idempotent-Replayed", *limits.NAMES)
+    ),
     "Vary": "Origin",
 }
 PREFLIGHT_HEADERS = {
@@ -96,6 +99,7 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Refusal as refusal:
+        count_refusal(refusal.kind.error, refusal.details)
         return answer_refusal(refusal)
     except web.HTTPMethodNotAllowed as error:
         allow = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
@@ -123,7 +127,14 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     return await handler(request)
 
 
-MIDDLEWARES = (observe, refuse, authenticate)
+@web.middleware
+async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count the request, whatever comes of it, before its body is read."""
+    await limits.count(request)
+    return await handler(request)
+
+
+MIDDLEWARES = (observe, refuse, authenticate, limit)
 
 
 async def put_headers_on(request: web.Request, response: web.StreamResponse) -> None:
@@ -133,6 +144,7 @@ async def put_headers_on(request: web.Request, response: web.StreamResponse) -> 
     for name, value in DEFAULT_HEADERS.items():
         headers.setdefault(name, value)
     headers["X-Request-Id"] = request[REQUEST_ID]
+    headers.update(request.get(RATE_LIMIT, {}))
     origin = request.headers.get("Origin")
     if origin is not None and origin in request.app[SETTINGS].cors_origins:
         headers.update(CORS_HEADERS)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from gateway.edge import Connection
 from gateway.errors import Refusal
-from gateway.metrics import STREAMS
+from gateway.metrics import STREAMS, count_refusal
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -60,6 +60,7 @@ class EventStream:
 
     async def send_error(self, refusal: Refusal) -> None:
         """The last event of a stream that fails, if there is still somebody to read it."""
+        count_refusal(refusal.kind.error, refusal.details)
         with contextlib.suppress(ConnectionError):
             await self.send("error", refusal.body)
 

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from gateway import db, metrics
-from gateway.errors import FORBIDDEN, Refusal
+from gateway.errors import FORBIDDEN, UNAVAILABLE, Refusal
 from gateway.keys import CODE_VERSION, DOCUMENTS, POOL, SETTINGS
 
 OLDEST_HEARTBEAT_SECONDS = 150
@@ -61,7 +61,14 @@ async def show_metrics(request: web.Request) -> web.Response:
     """Prometheus text, for peers on this machine or holders of the metrics token."""
     if not (_is_beside_us(request) or _has_metrics_token(request)):
         raise Refusal(FORBIDDEN)
-    return web.Response(body=metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
+    try:
+        counted = await db.document(request.app[POOL], "get_metrics")
+    except Refusal as refusal:
+        if refusal.kind is not UNAVAILABLE:
+            raise
+        counted = None
+    body = metrics.exposition() + metrics.database_exposition(counted)
+    return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 def _is_beside_us(request: web.Request) -> bool:

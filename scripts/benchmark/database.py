@@ -32,6 +32,7 @@ SPENDS_OF_A_GRANT = 100
 
 SPAN = "select date_trunc('month', now(), 'UTC') - make_interval(months => %s), now() - interval '1 hour'"
 # A server that lived through these months would have their partitions.
+ROLL_UP = "select jobs.roll_up()"
 PARTITIONS = """
     select engine.create_partition(
       parent, key, parent || to_char(month at time zone 'UTC', '"_y"YYYY"m"MM'), month, month + interval '1 month')
@@ -68,6 +69,7 @@ class People:
     count: int
     each: int
     first_grant: int
+    with_messages: bool = True
 
     @property
     def last(self) -> int:
@@ -109,6 +111,7 @@ def make_past(cluster: Cluster, database: str, crowds: list[People]) -> None:
             complaints = [writer.communicate()[1] for writer in writers]
             if any(writer.returncode for writer in writers):
                 raise SetupError(f"the past could not be written:\n{''.join(complaints).strip()[-1000:]}")
+        connection.execute(ROLL_UP)
         connection.execute("vacuum (analyze)")
         connection.execute("checkpoint")
     for crowd in crowds:
@@ -145,6 +148,7 @@ def _start_past(cluster: Cluster, database: str, crowd: People, starts_at: str, 
         "first_grant": crowd.first_grant,
         "starts_at": starts_at,
         "ends_at": ends_at,
+        "with_messages": "on" if crowd.with_messages else "off",
     }
     settings = [f"--set={name}={value}" for name, value in variables.items()]
     return subprocess.Popen(

@@ -2,7 +2,8 @@
 -- time, as if the functions had written them. People are numbered from :first_person on, their grants from :first_grant on.
 --
 -- Each account is granted 100 credits, spends them one by one, and is granted the next 100. Run as a superuser: the guards of
--- history are asleep (session_replication_role), and admin.verify_ledger() must find nothing afterwards.
+-- history are asleep (session_replication_role), and admin.verify_ledger() must find nothing afterwards. :with_messages: they are
+-- most of the octets and none of the accounting.
 
 \set ON_ERROR_STOP on
 set session_replication_role = replica;
@@ -85,6 +86,20 @@ cross join (select min(package_id::text)::uuid as package_id from playground.pac
 where step > 0
 order by i;
 
+-- What the sums of rollup are made from: they hold none of it yet.
+insert into rollup.usage_changes (
+  account_id, user_id, reserved_at, model, tier, package_id, outcome, is_comparison, is_simulated, is_new_session, runs,
+  input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, tokens_beyond_hold, credits, cost_usd, budget_usd, duration_ms)
+select account_id, account_id, at - interval '3 seconds', 'sonnet', 'unlimited', package.package_id, 'completed', false, true, spend % 4 = 0, 1,
+  1500, 300, 0, 0, 0, 1, 0.009, 0, 3000
+from line
+cross join (select min(package_id::text)::uuid as package_id from playground.packages) as package
+where step > 0;
+
+insert into rollup.ledger_changes (account_id, number)
+select account_id, n + 1
+from line;
+
 -- Hours are kept for 40 days, as jobs.purge does.
 insert into playground.cost_windows (user_id, kind, starts_at, cost_usd, runs)
 select account_id, kind, date_trunc(kind, at - interval '3 seconds', 'UTC'), sum(0.009), count(*)
@@ -101,6 +116,7 @@ where step > 0
 group by account_id, session_id
 order by min(i);
 
+\if :with_messages
 insert into playground.messages (user_id, session_id, number, created_at, hold_id, role, content, is_complete, is_in_history)
 select account_id, session_id, 2 * (spend % 4 + 1) - side, at, hold_id,
   case side when 1 then 'user' else 'assistant' end,
@@ -110,5 +126,6 @@ from line
 cross join generate_series(0, 1) as side
 where step > 0
 order by i, side desc;
+\endif
 
 commit;

@@ -26,6 +26,7 @@ NOT_LOADED = {SQL / "bootstrap.sql", SQL / "load.sql", SQL / "unload.sql"}
 # For callers who are nobody yet, for everybody, for the platform itself, for Stripe, and work of the gateway's own.
 FOR_NOBODY = {
     "record_stripe_event",
+    "claim_alerts",
     "claim_billing_tasks",
     "claim_notices",
     "process_gift_steps",
@@ -34,6 +35,7 @@ FOR_NOBODY = {
     "list_models",
     "list_packs",
     "get_health",
+    "get_metrics",
     "process_monthly_reset",
     "expire_credits",
 }
@@ -42,7 +44,9 @@ OWNED_BY_ACCOUNT = (
     "accounts|grants|holds|hold_parts|transactions|transaction_parts|subscriptions|periods|usage|customers|purchases"
     "|checkouts|payments|refunds|disputes|revocations|invoices|billing_tasks|gifts|gift_parts"
 )
-OWNED_BY_USER = "sessions|messages|answers|cost_windows|alerts|api_keys|refresh_tokens|credentials|notices"
+OWNED_BY_USER = (
+    "sessions|messages|answers|cost_windows|alerts|api_keys|refresh_tokens|credentials|notices|alert_deliveries"
+)
 
 
 def test_load_names_every_file_once() -> None:

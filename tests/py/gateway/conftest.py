@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from psycopg_pool import PoolTimeout
 
 from gateway.llm.simulator import Simulator, running
 from tests.py.gateway.world import PACKAGE, PROMPT, SETTINGS, World, serving, whole_world
@@ -21,10 +22,13 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], AbstractEventLo
 
 
 class NoPool:
-    """Stands where a pool would be; whoever asks it for a connection was let in too far."""
+    """Stands where a pool would be: the database is away.
+
+    What is to be refused before one is needed is not answered 503.
+    """
 
     async def getconn(self) -> Any:
-        raise AssertionError("this request should never have come as far as the database")
+        raise PoolTimeout("there is no database")
 
     def get_stats(self) -> dict[str, int]:
         return {}

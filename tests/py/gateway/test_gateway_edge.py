@@ -217,6 +217,19 @@ class TestMetrics:
         right = proxied | {"Authorization": f"Bearer {METRICS_TOKEN}"}
         assert (await lonely.get("/metrics", headers=right)).status == 200
 
+    async def test_a_database_that_is_away_is_a_metric_too(self, lonely: World):
+        assert "scrip_database_up 0.0" in (await lonely.get("/metrics")).octets.decode()
+
+    async def test_what_the_database_counts_is_shown_beside(self, world: World):
+        await world.run(world.person())
+        await world.get(f"{API}/auth/me")
+        text = (await world.get("/metrics")).octets.decode()
+        assert "scrip_database_up 1.0" in text
+        assert 'scrip_model_runs_total{model="sonnet",outcome="completed",tier="unlimited"} 1.0' in text
+        assert 'scrip_refusals_total{error="unauthorized",reason=""}' in text
+        (cost,) = [line.split()[1] for line in text.splitlines() if line.startswith("scrip_cost_usd_total{")]
+        assert float(cost) == float(world.value("select sum(cost_usd) from playground.usage"))
+
     async def test_routes_are_counted_by_pattern_and_unknown_paths_as_one(self, lonely: World):
         await lonely.get("/secret-path-of-somebody")
         text = (await lonely.get("/metrics")).octets.decode()
