@@ -5,13 +5,21 @@ returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_table record;
 begin
+  if tg_op = 'DELETE' and tg_level = 'ROW' and tg_table_name like '%\_default' then
+    select parent, key into v_table from engine.retained_tables() where parent || '_default' = tg_table_name;
+    if found and (to_jsonb(old) ->> v_table.key)::timestamptz < engine.kept_since(v_table.parent) then
+      return old;
+    end if;
+  end if;
   raise exception using
     errcode = 'SCL01',
     message = format('playground.%s is append-only: %s is refused.', tg_table_name, lower(tg_op)),
     hint = 'Correct the books with a new line: admin.grant_credits(user, credits, reason).';
 end $$;
-comment on function engine.refuse_change() is 'Trigger: history is not changed. SCL01.';
+comment on function engine.refuse_change() is 'Trigger: history is not changed, but for rows of months that were announced to go (engine.kept_since). SCL01.';
 
 create or replace function engine.guard_usage()
 returns trigger

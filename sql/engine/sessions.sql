@@ -11,6 +11,12 @@ begin
   if not found then
     perform engine.refuse('SCS01', 'There is no such conversation.');
   end if;
+  -- Months of an old conversation may be gone: what is left of it is counted.
+  if v_created_at < engine.now() - (select message_retention from playground.platform_settings) then
+    select coalesce(sum(octet_length(content)), 0) into strict octets
+    from playground.messages
+    where user_id = p_user_id and session_id = p_session_id and created_at >= v_created_at and is_in_history;
+  end if;
   -- No row is read of a history that is too long to be sent.
   if engine.estimate_tokens(octets) <= (select max_input_tokens from playground.platform_settings) then
     select json_agg(json_build_object('role', role, 'content', content) order by number) into history

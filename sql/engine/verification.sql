@@ -108,7 +108,8 @@ as $$
   union all
   select 'hold_has_one_usage', account_id, format('hold %s: %s, %s usage rows of %s credits', hold_id, status, uses, credits_used)
   from checked
-  where uses <> case when status = 'open' or outcome = 'not_called' then 0 else 1 end or coalesce(credits_used, 0) <> coalesce(charged, 0)
+  where reserved_at >= (select engine.kept_since('usage'))
+    and (uses <> case when status = 'open' or outcome = 'not_called' then 0 else 1 end or coalesce(credits_used, 0) <> coalesce(charged, 0))
   union all
   -- Whatever p_since says: nobody touches the account of a hold that was forgotten. Open holds are few, and have an index.
   select 'hold_ends_in_time', h.account_id, format('hold %s: open, expired at %s', h.hold_id, h.expires_at)
@@ -128,7 +129,7 @@ as $$
   join playground.holds h on h.account_id = u.account_id and h.hold_id = x.hold_id
   where x.operation = 'run' and x.state = 'running' and h.status <> 'open' and (p_since is null or x.created_at >= p_since - interval '1 day')
 $$;
-comment on function engine.verify_holds(timestamptz) is 'Violations in holds: their parts, their charge, their usage, their end.';
+comment on function engine.verify_holds(timestamptz) is 'Violations in holds: their parts, their charge, their usage as long as that is kept, their end.';
 
 create or replace function engine.verify_burn_order(p_since timestamptz)
 returns table (invariant text, account_id uuid, detail text)
@@ -216,7 +217,8 @@ as $$
     from playground.holds h
     join playground.accounts a using (account_id)
     left join playground.usage u on u.account_id = h.account_id and u.reserved_at = h.reserved_at and u.hold_id = h.hold_id
-    where p_since is null or (a.last_instant >= p_since and h.reserved_at >= date_trunc('month', p_since, 'UTC'))
+    where h.reserved_at >= (select engine.kept_since('usage'))
+      and (p_since is null or (a.last_instant >= p_since and h.reserved_at >= date_trunc('month', p_since, 'UTC')))
   ), counted as (
     select user_id, kind, date_trunc(kind, reserved_at, 'UTC') as starts_at, sum(cost_usd) as cost_usd, sum(open_usd) as open_usd, sum(runs) as runs,
       sum(budget_usd) as budget_usd, sum(budget_open_usd) as budget_open_usd
@@ -226,10 +228,11 @@ as $$
   ), kept as (
     select w.*
     from playground.cost_windows w
-    where p_since is null or (
-      w.starts_at >= date_trunc('month', p_since, 'UTC')
-      and exists (
-        select from playground.users u join playground.accounts a using (account_id) where u.user_id = w.user_id and a.last_instant >= p_since))
+    where w.starts_at >= (select engine.kept_since('usage'))
+      and (p_since is null or (
+        w.starts_at >= date_trunc('month', p_since, 'UTC')
+        and exists (
+          select from playground.users u join playground.accounts a using (account_id) where u.user_id = w.user_id and a.last_instant >= p_since)))
   )
   select 'window_is_its_runs', u.account_id,
     format('%s %s of user %s: cost %s, open %s, budget %s, its open %s, runs %s; its runs make %s, %s, %s, %s, %s',
@@ -243,4 +246,4 @@ as $$
     and (coalesce(k.cost_usd, 0), coalesce(k.open_usd, 0), coalesce(k.budget_usd, 0), coalesce(k.budget_open_usd, 0), coalesce(k.runs, 0))
       <> (coalesce(c.cost_usd, 0), coalesce(c.open_usd, 0), coalesce(c.budget_usd, 0), coalesce(c.budget_open_usd, 0), coalesce(c.runs, 0))
 $$;
-comment on function engine.verify_windows(timestamptz) is 'Cost windows that are not the sum of the runs that belong to them: final cost and what the bought budget paid of it (US dollars), cost held open, runs counted.';
+comment on function engine.verify_windows(timestamptz) is 'Cost windows that are not the sum of the runs that belong to them: final cost and what the bought budget paid of it (US dollars), cost held open, runs counted. Months whose usage is not kept are left out.';

@@ -15,7 +15,21 @@ as $$
   ), given as (
     select p.account_id, sum(p.budget_usd) as budget_usd from playground.payments p join touched using (account_id) group by 1
   ), drawn as (
-    select u.account_id, sum(u.budget_usd) as budget_usd from playground.usage u join touched using (account_id) where u.budget_usd > 0 group by 1
+    -- Of months whose usage is not kept the windows tell: they were compared while it was.
+    select account_id, sum(budget_usd) as budget_usd
+    from (
+      select u.account_id, u.budget_usd
+      from playground.usage u
+      join touched using (account_id)
+      where u.budget_usd > 0 and u.reserved_at >= (select engine.kept_since('usage'))
+      union all
+      select p.account_id, w.budget_usd
+      from playground.cost_windows w
+      join playground.users p using (user_id)
+      join touched on touched.account_id = p.account_id
+      where w.kind = 'month' and w.budget_usd > 0 and w.starts_at < (select engine.kept_since('usage'))
+    ) as draw
+    group by 1
   ), checked as (
     select p.*,
       coalesce((select sum(r.credits) from playground.revocations r where r.account_id = p.account_id and r.payment_intent_id = p.payment_intent_id), 0) as revoked,
@@ -72,7 +86,7 @@ as $$
   select 'event_is_handled_or_parked', e.account_id, format('event %s: %s, %s', i.event_id, e.state, e.reason)
   from playground.stripe_event_ids i
   left join playground.stripe_events e on e.received_at = i.received_at and e.event_id = i.event_id
-  where (e.event_id is null or (e.state = 'parked') <> (e.handled_at is null) or (e.state = 'parked' and (e.reason is null or e.next_try_at is null)))
+  where ((e.event_id is null and i.received_at >= (select engine.kept_since('stripe_events'))) or (e.state = 'parked') <> (e.handled_at is null) or (e.state = 'parked' and (e.reason is null or e.next_try_at is null)))
     and (p_since is null or i.received_at >= p_since)
 $$;
 comment on function engine.verify_events(timestamptz) is 'Events that were received and are neither handled nor kept for another try.';

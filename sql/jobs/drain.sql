@@ -96,3 +96,15 @@ begin
   end loop;
 end $$;
 comment on procedure jobs.drain_create_partitions() is 'Every day and on every deploy: makes the partitions that are missing, table by table.';
+
+create or replace procedure jobs.drain_retire_partitions()
+language plpgsql
+as $$
+declare
+  v_stop_at constant timestamptz := pg_catalog.clock_timestamp() + interval '50 seconds';
+begin
+  while jobs.retire_partitions(1000) > 0 and pg_catalog.clock_timestamp() < v_stop_at loop
+    commit;
+  end loop;
+end $$;
+comment on procedure jobs.drain_retire_partitions() is 'Every day: drops the months that the settings keep no longer, one a transaction.';

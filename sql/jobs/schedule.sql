@@ -28,6 +28,7 @@ begin
       ('purge', '17 * * * *', 'call jobs.drain_purge()'),
       ('write_expiry_notices', '37 * * * *', 'call jobs.drain_write_expiry_notices()'),
       ('create_partitions', '23 3 * * *', 'call jobs.drain_create_partitions()'),
+      ('retire_partitions', '47 3 * * *', 'call jobs.drain_retire_partitions()'),
       ('purge_job_runs', '41 * * * *', $job$
         delete from cron.job_run_details where coalesce(end_time, start_time) < now() - interval '3 days'
       $job$)

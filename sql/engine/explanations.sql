@@ -1,0 +1,64 @@
+-- Why a run cost what it did, for operators.
+
+create or replace function engine.explained_charge(p_hold playground.holds)
+returns table (
+  explanation text, number bigint, hold_id uuid, user_id uuid, status text, outcome text, reserved_at timestamptz, closed_at timestamptz,
+  model text, answered_model text, tier text, package text, is_custom_prompt boolean,
+  input_tokens bigint, output_tokens bigint, cache_read_tokens bigint, cache_write_tokens bigint, tokens bigint, usage_source text,
+  input_tokens_estimated integer, max_output_tokens integer, tokens_beyond_hold bigint,
+  tokens_per_credit integer, steps bigint, multiplier numeric, credits_due bigint, credits_held bigint, credits_charged bigint, balance_after bigint,
+  grants jsonb, price_effective_from timestamptz,
+  input_usd_per_million numeric, output_usd_per_million numeric, cache_read_usd_per_million numeric, cache_write_usd_per_million numeric,
+  cost_held_usd numeric, cost_usd numeric, budget_usd numeric)
+language sql stable
+as $$
+  with spent as (
+    select u as usage, u.input_tokens + u.output_tokens + u.cache_read_tokens + u.cache_write_tokens as tokens
+    from playground.usage u
+    where u.account_id = p_hold.account_id and u.reserved_at = p_hold.reserved_at and u.hold_id = p_hold.hold_id
+  ), measured as (
+    select (s.usage).*, s.tokens,
+      (s.tokens + p_hold.tokens_per_credit - 1) / p_hold.tokens_per_credit as steps,
+      engine.credits_for(s.tokens, p_hold.multiplier, p_hold.tokens_per_credit) as credits_due
+    from spent s
+  )
+  select
+    case
+      when p_hold.status = 'open' then format('Still running: %s credit(s) held until %s.', p_hold.credits, engine.iso(p_hold.expires_at))
+      when p_hold.outcome = 'not_called' then 'Given back before a model was called: nothing is charged.'
+      when p_hold.status <> 'settled' then format('Ended without an answer that counts (%s): nothing is charged.', p_hold.outcome)
+      when p_hold.charged = 0 then format('Ended before anything was delivered (%s): nothing is charged.', p_hold.outcome)
+      when m.hold_id is null then format('%s credit(s) charged of %s held; its usage is not kept any more.', p_hold.charged, p_hold.credits)
+      else format(
+        '%s tokens are %s step(s) of %s; x multiplier %s, rounded up, at least 1 = %s credit(s)%s.',
+        m.tokens, m.steps, p_hold.tokens_per_credit, trim_scale(p_hold.multiplier), m.credits_due,
+        case when m.credits_due > p_hold.charged then format('; %s were held, and no run is charged more', p_hold.credits) else '' end)
+    end,
+    p_hold.spend_number, p_hold.hold_id, p_hold.user_id, p_hold.status, p_hold.outcome, p_hold.reserved_at, p_hold.closed_at,
+    p_hold.model, m.answered_model, p_hold.tier,
+    coalesce((select name from playground.packages where package_id = p_hold.package_id), p_hold.package_id::text) || '@' || p_hold.package_version,
+    p_hold.is_custom_prompt,
+    m.input_tokens, m.output_tokens, m.cache_read_tokens, m.cache_write_tokens, m.tokens, m.usage_source,
+    p_hold.input_tokens_estimated, p_hold.max_output_tokens, m.tokens_beyond_hold,
+    p_hold.tokens_per_credit, m.steps, trim_scale(p_hold.multiplier), m.credits_due, p_hold.credits, p_hold.charged,
+    (select t.balance_after from playground.transactions t where t.account_id = p_hold.account_id and t.number = p_hold.spend_number),
+    (
+      select jsonb_agg(
+        jsonb_build_object(
+          'grantId', g.grant_id, 'bucket', g.bucket, 'source', g.source, 'expiresAt', engine.iso(g.expires_at),
+          'held', part.credits, 'paid', -coalesce(paid.amount, 0))
+        order by part.position)
+      from playground.hold_parts part
+      join playground.grants g on g.account_id = part.account_id and g.grant_id = part.grant_id
+      left join playground.transaction_parts paid
+        on paid.account_id = part.account_id and paid.number = p_hold.spend_number and paid.grant_id = part.grant_id
+      where part.account_id = p_hold.account_id and part.hold_id = p_hold.hold_id
+    ),
+    p_hold.price_effective_from, price.input_price, price.output_price, price.cache_read_price, price.cache_write_price,
+    p_hold.cost_held_usd + p_hold.budget_held_usd, m.cost_usd, m.budget_usd
+  from (select) as always
+  left join measured as m on true
+  cross join lateral engine.price_of_answer(p_hold.model, p_hold.price_effective_from, m.answered_model, p_hold.reserved_at) as price
+$$;
+comment on function engine.explained_charge(playground.holds) is
+  'Everything about the price of one run: tokens, steps, credits held, due and charged, the grants that paid, prices (US dollars per million tokens), cost and bought budget (US dollars).';
