@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
+from gateway.billing.alert_webhook import key_of
 from gateway.billing.mail_server import MailServer, domain_of
 
 WEAKEST_SECRET = 32
@@ -30,6 +31,8 @@ class Settings:
     metrics_token: str | None = field(default=None, repr=False)
     stripe_secret_key: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
+    alert_webhook_url: str | None = field(default=None, repr=False)
+    alert_webhook_secret: str | None = field(default=None, repr=False)
     demo: bool = False
     host: str = "127.0.0.1"
     port: int = 8080
@@ -151,6 +154,18 @@ class _Reader:
             raise SettingError(f"{sender} is missing: who the messages sent by {server} are from")
         return url, address
 
+    def alert_webhook(self, address: str, signing: str) -> tuple[str | None, str | None]:
+        """Where operators hear of alerts, and what those messages are signed with."""
+        url, secret = self.url(address), self.text(signing)
+        try:
+            if secret is not None:
+                key_of(secret)
+        except ValueError:
+            raise SettingError(f"{signing} must be whsec_ and 24 to 64 bytes in base64") from None
+        if url is not None and secret is None:
+            raise SettingError(f"{signing} is missing: what the messages to {address} are signed with")
+        return url, secret
+
     def redirects(self, name: str, frontend_url: str, demo: bool, port: int) -> frozenset[str]:
         """Where people may be sent back to: what is set, else where the pages live (and this machine, in a demo)."""
         listed = self.origins(name)
@@ -218,6 +233,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
     stripe_secret_key, stripe_publishable_key = read.stripe_keys("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY")
     smtp_url, mail_from = read.mail("SMTP_URL", "MAIL_FROM")
+    alert_webhook_url, alert_webhook_secret = read.alert_webhook("ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_SECRET")
     frontend_url = read.url("FRONTEND_URL") or Settings.frontend_url
     port = read.whole("PORT", Settings.port, 0, 65535)
     return Settings(
@@ -242,6 +258,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         redirect_origins=read.redirects("REDIRECT_ORIGINS", frontend_url, demo, port),
         smtp_url=smtp_url,
         mail_from=mail_from,
+        alert_webhook_url=alert_webhook_url,
+        alert_webhook_secret=alert_webhook_secret,
         billing_poll_seconds=read.seconds("BILLING_POLL_SECONDS", Settings.billing_poll_seconds, 0.01, 3600),
         cors_origins=read.origins("CORS_ORIGINS"),
         trusted_proxies=read.networks("TRUSTED_PROXIES"),

@@ -1,4 +1,4 @@
-"""What people are told about their money: each kind of notice as a subject and a plain text.
+"""What people are told about their money and limits, and operators about the platform: a subject and a plain text.
 
 Subjects are shown in logs, so nothing that a person typed is ever in one.
 """
@@ -195,6 +195,108 @@ class GiftReturned(Notice):
         )
 
 
+class CostAlert(Notice):
+    used_usd: str
+    resets_at: datetime
+    limit_usd: str | None = None
+    percent: int | None = None
+
+    def subject(self) -> str:
+        if self.percent is None:
+            return "The cost limit of your month does not let runs through"
+        return f"{self.percent} % of your month's cost limit is used"
+
+    def parts(self, site: str) -> Parts:
+        if self.limit_usd is None:
+            return (
+                "A run of yours was refused: no cost limit is set for your tier, and without one nothing runs.",
+                f"What helps: write to us. Credits you have stay yours. Your account: {site}",
+            )
+        used = f"${self.used_usd} of the ${self.limit_usd} that your runs may cost in a calendar month"
+        until = day(self.resets_at)
+        if self.percent is None:
+            happened = (
+                f"A run of yours was refused because it did not fit: {used} are used or held by runs under way. "
+                f"A smaller run may still fit. The limit begins anew on {until}."
+            )
+        else:
+            happened = (
+                f"{used} are used. At the limit, runs are refused until it begins anew on {until}; till then nothing "
+                "changes."
+            )
+        return (
+            happened,
+            "What helps: shorter requests and smaller models cost less; credits you buy, and PRPM+, bring a higher "
+            f"limit: {site}",
+        )
+
+
+class Throttled(Notice):
+    until: datetime | None = None
+
+    def subject(self) -> str:
+        return "Your runs are paused"
+
+    def parts(self, site: str) -> Parts:
+        if self.until is None:
+            return (
+                "We have paused the runs of your account. Until we resume them, each is refused. Your credits stay "
+                "yours.",
+                f"What helps: write to us, and we look into it. Your account: {site}",
+            )
+        return (
+            f"We have paused the runs of your account until {day(self.until)}. Till then each is refused; after that "
+            "they go on by themselves. Your credits stay yours.",
+            f"If you think that this is a mistake, write to us. Your account: {site}",
+        )
+
+
+class PlatformAlert(Notice):
+    alert_id: str
+    kind: str
+    details: dict[str, msgspec.Raw]
+    created_at: datetime
+    user_id: str | None = None
+    statement: str | None = None
+
+    def subject(self) -> str:
+        return f"Scrip alert: {name(self.kind)}"
+
+    def _meaning(self) -> str:
+        what = self.kind.partition(":")[0].rstrip("_0123456789")
+        return MEANINGS.get(what, "Something needs a look.")
+
+    def parts(self, site: str) -> Parts:
+        figures = ", ".join(f"{key} {bytes(value).decode()}" for key, value in self.details.items())
+        return (
+            f"{self._meaning()} Seen on {day(self.created_at)}; it is told once a day at most.",
+            f"The account concerned: {self.user_id}." if self.user_id else None,
+            f"Figures: {figures}." if figures else None,
+            "Look with:" if self.statement else None,
+            quotation(self.statement) if self.statement else None,
+            "Say that somebody has seen to it with:",
+            quotation(f"select admin.acknowledge_alert('{self.alert_id}', 'what was done');"),
+        )
+
+
+# What operators are told of each kind, up to its colon or its figure.
+MEANINGS = {
+    "margin_low": "The month earns too little of what it takes in.",
+    "many_throttled": "Many of the month's active people are throttled.",
+    "provider_spend": "A provider's spend of the day is near its ceiling, or has reached it.",
+    "job_late": "A job is late: it did not succeed since it was due.",
+    "ledger": "The ledger contradicts itself. Nothing is more urgent.",
+    "stripe_event_parked": "An event of Stripe waits: what it tells of could not be done yet.",
+    "provider_bill": "A provider's bill differs from our figure.",
+    "deliveries_failing": "The alert webhook does not take alerts.",
+    "notices_failing": "Messages to people cannot be sent.",
+    "signup_credits_exhausted": "The day's credits for new people are given out; who registers now gets none.",
+    "unknown_model": "A provider answered with a model that has no price here.",
+    "billing_task_failed": "Something that had to be done at Stripe could not be done, and is not tried again.",
+    "catch_up_failed": "An account's rows contradict each other, so it stands still.",
+    "gifts_failed": "Gifts of an account cannot go on: its rows contradict each other.",
+}
+
 KINDS: dict[str, type[Notice]] = {
     "purchase": Purchase,
     "refund": Refund,
@@ -205,6 +307,9 @@ KINDS: dict[str, type[Notice]] = {
     "gift_received": GiftReceived,
     "gift_waiting": GiftWaiting,
     "gift_returned": GiftReturned,
+    "cost_alert": CostAlert,
+    "throttled": Throttled,
+    "platform_alert": PlatformAlert,
 }
 
 

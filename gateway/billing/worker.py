@@ -1,4 +1,5 @@
-"""What every worker does between requests: deliver messages to people, and do what the database asks for at Stripe.
+"""What every worker does between requests: deliver messages to people and alerts to operators, and do what the database
+asks for at Stripe.
 
 The database hands each piece to one worker at a time, for five minutes. A worker that dies leaves it to the next, so a
 message may arrive twice, under one Message-ID, and is never lost.
@@ -9,11 +10,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientSession, DummyCookieJar, web
 from psycopg_pool import AsyncConnectionPool
 
 from gateway import db
 from gateway.billing import notices, tasks
+from gateway.billing.alert_webhook import AlertWebhook
 from gateway.billing.client import Stripe
 from gateway.billing.loops import DATABASE, Loop, NotDone, Outage
 from gateway.billing.mail import Letter, Mailer
@@ -42,6 +44,10 @@ async def billing_loops(app: web.Application) -> AsyncIterator[None]:
     loops = [Loop("notices", Post(pool, mailer, settings.frontend_url).deliver_next, settings.billing_poll_seconds)]
     if (stripe := app.get(STRIPE)) is not None:
         loops.append(Loop("tasks", Errands(pool, stripe).do_next, settings.billing_poll_seconds))
+    session = ClientSession(cookie_jar=DummyCookieJar())
+    if settings.alert_webhook_url and settings.alert_webhook_secret:
+        webhook = AlertWebhook(session, settings.alert_webhook_url, settings.alert_webhook_secret)
+        loops.append(Loop("alerts", Alarm(pool, webhook).ring_next, settings.billing_poll_seconds))
     running = [asyncio.create_task(loop.run()) for loop in loops]
     nudging = asyncio.create_task(_pass_on(app[BILLING_NUDGE], loops))
     yield
@@ -54,6 +60,7 @@ async def billing_loops(app: web.Application) -> AsyncIterator[None]:
     for task in unfinished:
         task.cancel()
     await asyncio.gather(nudging, *running, return_exceptions=True)
+    await session.close()
 
 
 async def _pass_on(nudge: asyncio.Event, loops: list[Loop]) -> None:
@@ -106,6 +113,28 @@ class Post:
             written_at=notice.created_at,
         )
         await self._mailer.send(letter)
+
+
+class Alarm:
+    """Alerts to the operators' webhook."""
+
+    def __init__(self, pool: AsyncConnectionPool, webhook: AlertWebhook) -> None:
+        self._pool = pool
+        self._webhook = webhook
+
+    async def ring_next(self) -> bool:
+        """Delivers the next alert that is due; False when there is none."""
+        alert = await _claim(self._pool, "claim_alerts")
+        if alert is None:
+            return False
+        failure = None
+        try:
+            await self._webhook.send(alert.alert_id, alert.body.encode())
+        except NotDone as error:
+            failure = error
+        await _finish(self._pool, "finish_alert", failure, user_id=alert.user_id, alert_id=alert.alert_id)
+        _tell(failure, "alert webhook", work="alert", kind=alert.kind, id=alert.alert_id)
+        return True
 
 
 class Errands:

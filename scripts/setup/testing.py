@@ -20,6 +20,8 @@ ADMIN_URL = "SCRIP_TEST_ADMIN_URL"
 # A person's own settings must not decide what a test sees; above all no key of a real provider.
 SETTINGS = (
     "AI_EVALUATION_ENABLED",
+    "ALERT_WEBHOOK_SECRET",
+    "ALERT_WEBHOOK_URL",
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_BASE_URL",
     "BILLING_POLL_SECONDS",

@@ -89,7 +89,7 @@ returns text
 language sql immutable
 as $$
   select case
-    when p_kind = 'margin_low' then 'select model, sum(cost_usd), sum(revenue_usd) from analytics.model_margin where day >= date_trunc(''month'', now()) group by 1 order by 2 desc;'
+    when p_kind = 'margin_low' then 'select * from analytics.model_margin order by day desc;'
     when p_kind = 'many_throttled' then 'select * from admin.users where is_throttled;'
     when starts_with(p_kind, 'provider_spend_') then 'select * from admin.providers;'
     when starts_with(p_kind, 'provider_bill') then 'select * from admin.providers;'

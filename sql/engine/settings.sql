@@ -10,7 +10,7 @@ begin
   if p_name = 'frontend_url' and p_value !~ '^https?://[^\s/?#]+(/[^\s?#]*[^\s/?#])?$' then
     perform engine.refuse('SCD02', 'An address must begin with https:// or http:// and not end with a slash.');
   end if;
-  if p_name = 'alert_email' and not engine.is_email(p_value) then
+  if p_name = 'alert_email' and p_value is not null and not engine.is_email(p_value) then
     perform engine.refuse('SCD02', 'Alerts are mailed to one e-mail address, or to nobody when it is null.');
   end if;
 end $$;

@@ -55,7 +55,7 @@ def test_load_names_every_file_once() -> None:
     assert sorted(named) == sorted(existing)
 
 
-@pytest.mark.parametrize("folder", ["engine", *DOORS])
+@pytest.mark.parametrize("folder", ["engine", "analytics", *DOORS])
 def test_every_file_has_its_pgtap_file(folder: str) -> None:
     code = {path.name for path in files_of(folder) if path not in NOT_IN_PGTAP}
     tests = {path.name for path in (ROOT / "tests/sql" / folder).glob("*.sql")}

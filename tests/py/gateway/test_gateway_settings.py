@@ -58,6 +58,11 @@ def test_defaults_listen_on_this_machine_only():
         ("SMTP_URL", "https://mail.example"),
         ("SMTP_URL", "smtp://"),
         ("MAIL_FROM", "nobody"),
+        ("ALERT_WEBHOOK_URL", "ops.example"),
+        ("ALERT_WEBHOOK_SECRET", "whsec_short"),
+        ("ALERT_WEBHOOK_SECRET", "whsec_" + "*" * 32),
+        ("ALERT_WEBHOOK_SECRET", "c2VjcmV0" * 8),
+        ("ALERT_WEBHOOK_SECRET", "whsec_" + "AAAA" * 22),
         ("MAIL_FROM", "a@b.example\r\nBcc: c@d.example"),
         ("LOG_LEVEL", "loud"),
     ],
@@ -88,6 +93,8 @@ def test_secrets_never_show_in_a_repr_or_a_complaint():
         "STRIPE_SECRET_KEY": "sk_live_hush",
         "SMTP_URL": "smtp://scrip:hush-mail@mail.example",
         "MAIL_FROM": "scrip@example.com",
+        "ALERT_WEBHOOK_URL": "https://ops.example/hush-path",
+        "ALERT_WEBHOOK_SECRET": "whsec_" + "hush" * 8,
     }
     assert "hush" not in repr(read_settings(values))
     with pytest.raises(SettingError) as caught:
@@ -96,6 +103,18 @@ def test_secrets_never_show_in_a_repr_or_a_complaint():
     with pytest.raises(SettingError) as caught:
         read_settings(values | {"STRIPE_PUBLISHABLE_KEY": "sk_live_hush"})
     assert "hush" not in str(caught.value)
+    with pytest.raises(SettingError) as caught:
+        read_settings(values | {"ALERT_WEBHOOK_SECRET": "whsec_hush"})
+    assert "hush" not in str(caught.value)
+
+
+def test_alerts_are_sent_nowhere_without_something_to_sign_them_with():
+    url, secret = {"ALERT_WEBHOOK_URL": "https://ops.example/alerts"}, {"ALERT_WEBHOOK_SECRET": "whsec_" + "c2Vj" * 8}
+    with pytest.raises(SettingError, match="ALERT_WEBHOOK_SECRET is missing"):
+        read_settings(GOOD | url)
+    settings = read_settings(GOOD | url | secret)
+    assert (settings.alert_webhook_url, settings.alert_webhook_secret) == (*url.values(), *secret.values())
+    assert read_settings(GOOD).alert_webhook_url is None
 
 
 def test_stripe_keys_are_of_one_mode():

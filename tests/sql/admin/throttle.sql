@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(9);
+select plan(10);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id \gset
 create function tests.refusal(p_user_id uuid)
@@ -25,6 +25,12 @@ select tests.advance('10 years');
 select is(tests.refusal(:'ann_id'), 'SCT01', 'or for good');
 select is(after ->> 'until', null, 'a second word takes the place of the first') from playground.audit_log where reason = 'for good';
 select is(before ->> 'reason', 'too many', 'and the log knows both') from playground.audit_log where reason = 'for good';
+
+select is(
+  array_agg(details order by created_at), array['{"until": "2026-11-20T13:00:00.000000Z"}'::jsonb, '{"until": null}'],
+  'the person is written to each time: until when, and not why'
+)
+from playground.notices where user_id = :'ann_id' and kind = 'throttled';
 
 select throws_ok(format('select admin.throttle(%L, %L, %L)', :'ann_id', 'x', engine.now()), 'SCD02', null, 'a throttle ends in the future');
 select throws_ok(format('select admin.throttle(%L, %L)', :'ann_id', ''), 'SCD03', null, 'a reason must be given');

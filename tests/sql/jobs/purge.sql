@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(14);
+select plan(16);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id \gset
 
@@ -55,5 +55,15 @@ select api.count_request(:'ann_id', 'writes', '192.0.2.1') \g /dev/null
 select is(jobs.purge(), 1000, 'counters whose time has come go, a batch at a time');
 select is(jobs.purge(1000000), 99000, 'however many there are');
 select is(count(*), 2::bigint, 'those in use stay') from playground.request_counters;
+
+select engine.alert_once(:'ann_id', engine.now(), kind, '{}', engine.now() - age::interval)
+from (values ('taken', '91 days'), ('taken lately', '89 days'), ('nobody asked', '7 days 1 second'), ('may still go', '6 days 23 hours')) as listed (kind, age) \g /dev/null
+update playground.alert_deliveries set state = 'sent', ended_at = created_at where kind like 'taken%';
+select is(jobs.purge(), 2, 'alerts to the webhook that were taken 90 days ago go; what nobody took in a week ends');
+select results_eq(
+  'select kind, state::text, last_error from playground.alert_deliveries order by 1',
+  $$ values ('may still go', 'due', null), ('nobody asked', 'failed', 'nobody asked for it'), ('taken lately', 'sent', null) $$,
+  'and is kept as failed'
+);
 select * from finish();
 rollback;

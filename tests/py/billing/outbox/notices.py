@@ -24,6 +24,21 @@ DETAILS: dict[str, dict[str, Any]] = {
     "gift_received": {"from": "bob", "credits": 1250, "message": "Enjoy!"},
     "gift_waiting": {"from": "bob", "credits": 10, "message": None, "expiresAt": "2031-03-03T10:00:00+00:00"},
     "gift_returned": {"credits": 10, "toEmail": "eve@scrip.example"},
+    "cost_alert": {
+        "percent": 90,
+        "usedUsd": "0.45",
+        "limitUsd": "0.50",
+        "resetsAt": "2031-04-01T00:00:00+00:00",
+    },
+    "throttled": {"until": "2031-03-03T10:00:00+00:00"},
+    "platform_alert": {
+        "alertId": "6d3ba6c0-3e9d-44a8-9c8b-5b6d0b1f7a11",
+        "kind": "provider_spend_100: anthropic",
+        "userId": None,
+        "details": {"costUsd": 101.5, "limitUsd": 100, "stops": False},
+        "statement": "select * from admin.providers;",
+        "createdAt": "2031-03-03T10:00:00+00:00",
+    },
 }
 
 

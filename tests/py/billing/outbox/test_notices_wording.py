@@ -27,6 +27,22 @@ SITE = "https://scrip.example"
         ("gift_received", "A gift of 1,250 credits for you", ["bob gave you 1,250 credits", "\n> Enjoy!\n"]),
         ("gift_waiting", "A gift of 10 credits is waiting for you", ["Register with this e-mail address by 3 March"]),
         ("gift_returned", "Your gift of 10 credits has come back", ["eve@scrip.example"]),
+        (
+            "cost_alert",
+            "90 % of your month's cost limit is used",
+            ["$0.45 of the $0.50", "1 April 2031, 00:00 UTC", "smaller models", SITE],
+        ),
+        ("throttled", "Your runs are paused", ["until 3 March 2031, 10:00 UTC", "credits stay yours", SITE]),
+        (
+            "platform_alert",
+            "Scrip alert: provider_spend_100: anthropic",
+            [
+                "A provider's spend of the day",
+                "costUsd 101.5, limitUsd 100, stops false",
+                "\n> select * from admin.providers;\n",
+                "acknowledge_alert('6d3ba6c0-3e9d-44a8-9c8b-5b6d0b1f7a11'",
+            ],
+        ),
     ],
 )
 def test_each_kind_says_what_happened_and_what_to_do(kind: str, subject: str, told: list[str]) -> None:
@@ -56,6 +72,20 @@ def test_what_is_not_owed_is_not_mentioned() -> None:
     assert "cannot be used" not in word("dispute", body({"credits": 0}), "ann", SITE).text
     assert "They wrote" not in word("gift_waiting", body(DETAILS["gift_waiting"]), None, SITE).text
     assert word("gift_returned", body({"credits": 1}), None, SITE).text.startswith("Hello,\n")
+
+
+def test_a_limit_that_refused_and_a_pause_without_an_end_say_so() -> None:
+    refused = word("cost_alert", body(DETAILS["cost_alert"] | {"percent": None}), "ann", SITE)
+    assert refused.subject == "The cost limit of your month does not let runs through"
+    assert "A run of yours was refused" in refused.text
+    unset = word("cost_alert", body(DETAILS["cost_alert"] | {"percent": None, "limitUsd": None}), "ann", SITE)
+    assert "no cost limit is set" in unset.text
+    assert "$" not in unset.text
+    assert "Until we resume them" in word("throttled", body({"until": None}), "ann", SITE).text
+    account = body(DETAILS["platform_alert"] | {"kind": "catch_up_failed", "userId": "u-1", "statement": None})
+    text = word("platform_alert", account, None, SITE).text
+    assert "The account concerned: u-1." in text
+    assert "Look with" not in text
 
 
 @pytest.mark.parametrize(
