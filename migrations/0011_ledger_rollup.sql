@@ -1,4 +1,4 @@
--- depends: 0008_limits
+-- depends: 0010_rollup
 -- What the analysts' figures on credits and money are made from: sums of the credit history, each line added once.
 --
 -- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion, prefer-robust-stmts

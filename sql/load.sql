@@ -121,6 +121,13 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir analytics/model_margin.sql
 \ir analytics/package_usage.sql
 \ir analytics/user_cost_analytics.sql
+\ir analytics/credit_flow.sql
+\ir analytics/deferred_revenue.sql
+\ir analytics/revenue.sql
+\ir analytics/conversion.sql
+\ir analytics/cohorts.sql
+\ir analytics/expiring_credits.sql
+\ir analytics/webhooks.sql
 select engine.build_analytics() \g /dev/null
 
 -- api: the gateway's door

@@ -34,7 +34,7 @@ grant select on all tables in schema analytics to scrip_analyst;
 
 -- A view runs its functions as whoever reads it: those that read the clock, and what is computed from it. Nobody can call
 -- them by name, for want of USAGE on engine.
-grant execute on function engine.now(), engine.window_end(text, timestamptz), engine.pseudonym(uuid, text) to scrip_operator, scrip_analyst;
+grant execute on function engine.now(), engine.window_end(text, timestamptz), engine.pseudonym(uuid, text), engine.months(timestamptz, timestamptz) to scrip_operator, scrip_analyst;
 
 -- The statements of the operators' runbooks write to views; a trigger turns each into an audited call. A view without
 -- such a trigger cannot be written to.

@@ -16,7 +16,14 @@ as $$
     ('engagement', array['day'], '{}'),
     ('model_margin', array['day', 'model'], '{}'),
     ('package_usage', array['package'], '{}'),
-    ('user_cost_analytics', array['user_id'], array['user_id'])
+    ('user_cost_analytics', array['user_id'], array['user_id']),
+    ('credit_flow', array['month'], '{}'),
+    ('deferred_revenue', array['source', 'currency'], '{}'),
+    ('revenue', array['month', 'currency'], '{}'),
+    ('conversion', array['month', 'segment'], '{}'),
+    ('cohorts', array['cohort', 'month_number'], '{}'),
+    ('expiring_credits', array['day', 'bucket'], '{}'),
+    ('webhooks', array['day'], '{}')
   ) as listed
 $$;
 comment on function engine.analytics_caches() is
@@ -34,11 +41,14 @@ returns void
 language plpgsql volatile
 as $$
 declare
-  v_kind constant text := (select case relkind when 'm' then 'materialized view' else 'view' end from pg_catalog.pg_class where oid = p_to);
   v_column record;
 begin
   if obj_description(p_from, 'pg_class') is distinct from obj_description(p_to, 'pg_class') then
-    execute format('comment on %s %s is %L', v_kind, p_to, obj_description(p_from, 'pg_class'));
+    if exists (select from pg_catalog.pg_class where oid = p_to and relkind = 'm') then
+      execute format('comment on materialized view %s is %L', p_to, obj_description(p_from, 'pg_class'));
+    else
+      execute format('comment on view %s is %L', p_to, obj_description(p_from, 'pg_class'));
+    end if;
   end if;
   for v_column in
     select target.attname as name, col_description(p_from, source.attnum) as comment
@@ -54,6 +64,16 @@ begin
 end $$;
 comment on function engine.copy_comments(regclass, regclass) is 'Gives a view the comments of another, and its columns those of the columns of the same names.';
 
+create or replace function engine.column_list(p_columns text[], p_left_out text[] default '{}')
+returns text
+language sql immutable
+as $$
+  select string_agg(quote_ident(name), ', ' order by place)
+  from unnest(p_columns) with ordinality as listed (name, place)
+  where name <> all (p_left_out)
+$$;
+comment on function engine.column_list(text[], text[]) is 'Names of columns, quoted, as a statement lists them.';
+
 create or replace function engine.build_cache(p_name text, p_key_columns text[], p_hidden_columns text[])
 returns boolean
 language plpgsql volatile
@@ -64,8 +84,6 @@ declare
   v_cache constant regclass := to_regclass(format('rollup.%I', p_name || '_cache'));
   v_door constant regclass := to_regclass(format('analytics.%I', p_name));
   v_columns constant text[] := array(select attname::text from pg_catalog.pg_attribute where attrelid = v_new and attnum > 0 order by attnum);
-  v_shown constant text := (select string_agg(quote_ident(name), ', ' order by place) from unnest(v_columns) with ordinality as shown (name, place)
-    where name <> all (p_hidden_columns));
   v_instant constant timestamptz := engine.now();
   v_started_at constant timestamptz := clock_timestamp();
   v_is_as_before boolean;
@@ -85,25 +103,22 @@ begin
         join pg_catalog.pg_attribute on attrelid = indrelid and attnum = part.number
         where indrelid = v_cache and indisunique
         order by place)
-      and v_shown = (
-        select string_agg(quote_ident(attname), ', ' order by attnum)
-        from pg_catalog.pg_attribute
-        where attrelid = v_door and attnum > 0 and attname <> 'refreshed_at'),
+      and engine.column_list(v_columns, p_hidden_columns) = engine.column_list(
+        array(select attname::text from pg_catalog.pg_attribute where attrelid = v_door and attnum > 0 order by attnum), '{refreshed_at}'),
     false);
   if not v_is_as_before then
     -- Filled beside the one in use; only then, for the rest of the load, whoever reads it waits.
     execute format('create materialized view rollup.%I as select * from %s', p_name || '_cache_new', v_new);
-    execute format('create unique index on rollup.%I (%s)', p_name || '_cache_new', (select string_agg(quote_ident(key), ', ') from unnest(p_key_columns) as key));
+    execute format('create unique index on rollup.%I (%s)', p_name || '_cache_new', engine.column_list(p_key_columns));
     execute format('drop view if exists rollup.%I cascade', p_name || '_now');
     execute format('alter view %s set schema rollup', v_new);
     execute format('alter view rollup.%I rename to %I', p_name || '_new', p_name || '_now');
     execute format('alter materialized view rollup.%I rename to %I', p_name || '_cache_new', p_name || '_cache');
     execute format(
-      'create view rollup.%I as select %s, (select r.refreshed_at from rollup.refreshes as r where r.name = %L) as refreshed_at from rollup.%I as c',
-      p_name, (select string_agg('c.' || quote_ident(name), ', ' order by place) from unnest(v_columns) with ordinality as kept (name, place)),
-      p_name, p_name || '_cache');
-    execute format('create view analytics.%I as select %s from rollup.%I', p_name || '_now', v_shown, p_name || '_now');
-    execute format('create view analytics.%I as select %s, refreshed_at from rollup.%I', p_name, v_shown, p_name);
+      'create view rollup.%I as select %s, (select r.refreshed_at from rollup.refreshes as r where r.name = %L) as refreshed_at from rollup.%I',
+      p_name, engine.column_list(v_columns), p_name, p_name || '_cache');
+    execute format('create view analytics.%I as select %s from rollup.%I', p_name || '_now', engine.column_list(v_columns, p_hidden_columns), p_name || '_now');
+    execute format('create view analytics.%I as select %s, refreshed_at from rollup.%I', p_name, engine.column_list(v_columns, p_hidden_columns), p_name);
     perform engine.note_refresh(p_name, v_instant, null, clock_timestamp() - v_started_at);
   end if;
   perform engine.copy_comments(case when v_is_as_before then v_new else format('rollup.%I', p_name || '_now')::regclass end, copy.target)

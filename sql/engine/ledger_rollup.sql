@@ -39,6 +39,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 declare
+  v_started_at constant timestamptz := clock_timestamp();
   v_lines bigint;
 begin
   -- Two at once would wait for each other's sums in different orders.
@@ -89,6 +90,7 @@ begin
     set credits = d.credits + excluded.credits, revenue_usd = d.revenue_usd + excluded.revenue_usd
   )
   select count(*) into strict v_lines from taken;
+  perform engine.note_refresh('ledger', engine.now(), v_lines, clock_timestamp() - v_started_at);
   return v_lines;
 end $$;
 comment on function engine.roll_up_ledger() is

@@ -19,7 +19,7 @@ where rolname in ('scrip_gateway', 'scrip_cron', 'scrip_operator', 'scrip_analys
 
 -- A view runs these as whoever reads it; without USAGE on the schema nobody can call them by name.
 create temporary view run_by_views as
-select unnest(array['engine.now()', 'engine.window_end(text, timestamptz)', 'engine.pseudonym(uuid, text)']::regprocedure[])::oid as oid;
+select unnest(array['engine.now()', 'engine.window_end(text, timestamptz)', 'engine.pseudonym(uuid, text)', 'engine.months(timestamptz, timestamptz)']::regprocedure[])::oid as oid;
 
 select isnt_empty('select from door', 'there is code to look at');
 
