@@ -142,27 +142,31 @@ returns integer
 language plpgsql volatile
 as $$
 declare
-  v_stale record;
+  v_stale name;
   v_cache record;
   v_built integer := 0;
 begin
   for v_stale in
-    select oid::regclass as name, relkind
+    select relname
     from pg_catalog.pg_class
     where relnamespace = 'rollup'::regnamespace
       and relkind = 'v'
       and relname ~ '_now$'
       and left(relname, -4) not in (select name from engine.analytics_caches())
   loop
-    raise warning 'sweep: dropping % and its cache, which have no file', v_stale.name;
-    execute format('drop view %s cascade', v_stale.name);
-    delete from rollup.refreshes where name = left(v_stale.name::text, -4);
+    raise warning 'sweep: dropping rollup.% and its cache, which have no file', v_stale;
+    execute format('drop view rollup.%I cascade', v_stale);
+    delete from rollup.refreshes where name = left(v_stale, -4);
   end loop;
   for v_cache in
     select * from engine.analytics_caches()
   loop
     v_built := v_built + engine.build_cache(v_cache.name, v_cache.key_columns, v_cache.hidden_columns)::integer;
   end loop;
+  select relname into v_stale from pg_catalog.pg_class where relnamespace = 'analytics'::regnamespace and relname ~ '_new$';
+  if found then
+    raise exception 'analytics.% has no line in engine.analytics_caches()', v_stale;
+  end if;
   return v_built;
 end $$;
 comment on function engine.build_analytics() is
