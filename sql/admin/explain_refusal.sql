@@ -38,7 +38,7 @@ begin
   set_by := v_origin.set_by;
   reason := v_origin.reason;
   what_helps := engine.remedy_for(
-    p_user_id, limit_source, v_foreseen.used, v_foreseen.limit_value, v_foreseen.tier, v_foreseen.provider, v_instant);
+    p_user_id, limit_source, v_foreseen.used, v_foreseen.limit_value, v_foreseen.tier, model, v_foreseen.provider, v_instant);
   models_that_start := array(
     select m.model
     from playground.models m

@@ -26,7 +26,7 @@ as $$
     select case
       when not model.is_enabled or not provider.is_enabled then 'switched off'
       when provider.stops_at_ceiling and provider.daily_ceiling_usd <= (
-        select sum(spend.cost_usd)
+        select coalesce(sum(spend.cost_usd), 0)
         from playground.provider_spend as spend
         where spend.provider = model.provider
           and spend.starts_at = date_trunc('day', engine.now(), 'UTC')

@@ -136,6 +136,8 @@ language plpgsql stable
 as $$
 declare
   v_subject constant text := case when p_limit_source = 'provider' then p_provider when p_limit_source <> 'operator' then p_tier end;
+  v_limit constant text := case p_limit_source
+    when 'runs_hour' then 'runsPerHour' when 'runs_concurrent' then 'concurrentRuns' when 'cost_day' then 'dailyUsd' when 'cost_month' then 'monthlyUsd' end;
 begin
   if p_limit_source = 'own_cap' then
     set_by := 'the person';
@@ -158,7 +160,10 @@ begin
     select coalesce(a.acting_user_id::text, a.actor), a.reason into set_by, reason
     from playground.audit_log a
     where a.user_id is not distinct from case when p_limit_source = 'operator' then p_user_id end and a.subject is not distinct from v_subject
-      and a.action in ('throttle', 'set_limits', 'set_provider_enabled', 'set_provider_ceiling')
+      and (
+        a.action in ('throttle', 'set_provider_enabled', 'set_provider_ceiling')
+        -- Of the changes of a tier, the last that concerns this limit.
+        or a.action = 'set_limits' and (a.before -> v_limit, a.before -> 'isActive') is distinct from (a.after -> v_limit, a.after -> 'isActive'))
     order by a.created_at desc, a.audit_id desc
     limit 1;
   end if;
@@ -167,7 +172,7 @@ comment on function engine.origin_of_limit(uuid, text, text, text, timestamptz) 
   'Who set the limit that engine.foresee_refusal names, and why: for this person alone, else by the last line of the audit log about the throttle, the tier or the provider. Null: as it was delivered.';
 
 create or replace function engine.remedy_for(
-  p_user_id uuid, p_limit_source text, p_used numeric, p_limit numeric, p_tier text, p_provider text, p_instant timestamptz)
+  p_user_id uuid, p_limit_source text, p_used numeric, p_limit numeric, p_tier text, p_model text, p_provider text, p_instant timestamptz)
 returns text
 language plpgsql stable
 as $$
@@ -177,7 +182,10 @@ declare
 begin
   case p_limit_source
     when 'model' then
-      return 'The model is switched off, or has no price yet.';
+      return case
+        when exists (select from playground.models where model = p_model and not is_enabled)
+        then format('select admin.set_model_enabled(%L, true, %L);', p_model, 'why')
+        else format('The model has no price yet: admin.set_model_price(%L, ...).', p_model) end;
     when 'own_cap' then
       return 'The person raises or removes the cap: PUT /api/v1/playground/cost-cap.';
     when 'operator' then
@@ -209,7 +217,7 @@ begin
       where source = p_limit_source or own is not null
     ));
 end $$;
-comment on function engine.remedy_for(uuid, text, numeric, numeric, text, text, timestamptz) is
+comment on function engine.remedy_for(uuid, text, numeric, numeric, text, text, text, timestamptz) is
   'What an operator may run, or tell the person, when engine.foresee_refusal names a limit (used and limit as there): for a tier''s or a person''s limit twice of it for a day. Null when nothing refuses.';
 
 create or replace function engine.credit_refusal(
