@@ -1,0 +1,1 @@
+"""The operators' month as a page, made from the analysts' views only."""
