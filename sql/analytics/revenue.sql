@@ -11,27 +11,26 @@ with instant as materialized (
   left join playground.purchases p on p.account_id = c.account_id and p.purchase_id = c.purchase_id
   left join playground.plan_prices pp on pp.plan_price = c.plan_price
   group by 1, 2
+), month_of_plan as materialized (
+  -- Plan months at the end of a calendar month (now, for the one that runs).
+  select p.account_id, p.subscription_id, p.invoice_id, p.period_start, s.plan_price, m.month, m.ends_at as following
+  from instant
+  cross join playground.periods p
+  join playground.subscriptions s on s.account_id = p.account_id and s.subscription_id = p.subscription_id
+  cross join lateral (select least(p.period_end, s.ended_at) as until) as plan
+  cross join lateral engine.months(p.period_start, least(plan.until, instant.now)) as m
+  where p.period_start <= instant.now and (plan.until >= m.ends_at or (m.ends_at > instant.now and plan.until > instant.now))
 ), live as materialized (
-  -- Who had a paid month of a plan at the end of a calendar month (now, for the one that runs), once.
-  select distinct on (p.account_id, m.month) p.account_id, m.month, m.ends_at as following, s.plan_price, i.currency, i.paid_cents::bigint as paid_cents
-  from instant
-  cross join playground.periods p
+  -- Each payer once.
+  select distinct on (p.account_id, p.month) p.account_id, p.month, p.following, p.plan_price, i.currency, i.paid_cents::bigint as paid_cents
+  from month_of_plan p
   join playground.invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id
-  join playground.subscriptions s on s.account_id = p.account_id and s.subscription_id = p.subscription_id
-  cross join lateral engine.months(p.period_start, least(p.period_end, instant.now)) as m
-  where p.period_start < least(m.ends_at, instant.now) and p.period_end >= least(m.ends_at, instant.now)
-    and (s.ended_at is null or s.ended_at >= least(m.ends_at, instant.now))
-  order by p.account_id, m.month, p.period_start desc, p.subscription_id
+  order by p.account_id, p.month, p.period_start desc, p.subscription_id
 ), by_hand as (
-  select m.month, pp.currency, count(distinct p.account_id) as subscribers
-  from instant
-  cross join playground.periods p
-  join playground.subscriptions s on s.account_id = p.account_id and s.subscription_id = p.subscription_id
-  join playground.plan_prices pp on pp.plan_price = s.plan_price
-  cross join lateral engine.months(p.period_start, least(p.period_end, instant.now)) as m
+  select p.month, pp.currency, count(distinct p.account_id) as subscribers
+  from month_of_plan p
+  join playground.plan_prices pp on pp.plan_price = p.plan_price
   where p.invoice_id is null
-    and p.period_start < least(m.ends_at, instant.now) and p.period_end >= least(m.ends_at, instant.now)
-    and (s.ended_at is null or s.ended_at >= least(m.ends_at, instant.now))
   group by 1, 2
 ), mrr as (
   select l.month, l.currency, sum(l.paid_cents) as cents, count(*) as subscribers,
