@@ -1,6 +1,6 @@
 """The route table: every address of this service, who may call it, what it takes, answers and refuses."""
 
-from gateway import answers, auth, credits, meta, playground, schemas
+from gateway import admin, answers, auth, credits, meta, playground, schemas
 from gateway.billing import gifts, organizations, plans, purchases, webhook
 from gateway.errors import (
     ALREADY_SUBSCRIBED,
@@ -23,6 +23,7 @@ from gateway.errors import (
     NO_SUBSCRIPTION,
     NOT_BILLED,
     NOT_ENOUGH_GIFTABLE_CREDITS,
+    NOT_FOUND,
     ORGANIZATION_NOT_FOUND,
     PACK_NOT_FOUND,
     PACKAGE_NOT_FOUND,
@@ -39,17 +40,19 @@ from gateway.errors import (
     THROTTLED,
     TOO_MANY_ORGANIZATIONS,
 )
-from gateway.routes import RUN_BODY, Access, Route, delete, get, post, put
+from gateway.routes import RUN_BODY, Access, Route, delete, get, patch, post, put
 from gateway.rpc import rpc
 
 API = "/api/v1"
 CREDITS = f"{API}/playground/credits"
 PLAYGROUND = f"{API}/playground"
 ORGANIZATIONS = f"{API}/organizations"
+ADMIN = f"{API}/admin/cost-analytics"
 OPEN = Access.OPEN
 # What may go wrong wherever Stripe is asked.
 STRIPE_FAILS = (BILLING_UNAVAILABLE, BILLING_ERROR)
 OF_ORGANIZATION = (ORGANIZATION_NOT_FOUND, FORBIDDEN)
+OF_PERSON = (FORBIDDEN, PERSON_NOT_FOUND)
 
 ROUTES: tuple[Route, ...] = (
     # health and meta
@@ -89,6 +92,7 @@ ROUTES: tuple[Route, ...] = (
         auth.register,
         "Become a person, with credits to begin with",
         access=OPEN,
+        limited="register",
         body=schemas.Register,
         status=201,
         answer=answers.LoginAnswer,
@@ -99,6 +103,7 @@ ROUTES: tuple[Route, ...] = (
         auth.login,
         "Tokens for an e-mail address and a password",
         access=OPEN,
+        limited="login",
         body=schemas.Login,
         answer=answers.LoginAnswer,
         refuses=(INVALID_CREDENTIALS, RATE_LIMITED),
@@ -130,6 +135,7 @@ ROUTES: tuple[Route, ...] = (
         rpc("list_packages"),
         "Packages, newest version each",
         access=Access.OPTIONAL,
+        limited="public_reads",
         query=schemas.PackagesQuery,
         answer=answers.Packages,
     ),
@@ -138,6 +144,7 @@ ROUTES: tuple[Route, ...] = (
         rpc("get_package", named="package", missing=PACKAGE_NOT_FOUND),
         "One package, by id or name, with its versions",
         access=Access.OPTIONAL,
+        limited="public_reads",
         answer=answers.PackageDetail,
         refuses=(PACKAGE_NOT_FOUND,),
     ),
@@ -146,6 +153,7 @@ ROUTES: tuple[Route, ...] = (
         rpc("list_models", for_user=False),
         "Models on offer",
         access=OPEN,
+        limited="public_reads",
         answer=answers.Models,
     ),
     post(
@@ -162,6 +170,8 @@ ROUTES: tuple[Route, ...] = (
         playground.run,
         "Run a package, whole or streamed",
         access=Access.USER_KEY_UNCHECKED,
+        # Counted by reserve_run, in the round trip that it makes anyway.
+        limited=None,
         body=schemas.Run,
         max_body=RUN_BODY,
         is_idempotent=True,
@@ -222,12 +232,14 @@ ROUTES: tuple[Route, ...] = (
         rpc("list_packs", for_user=False),
         "Credit packs on sale",
         access=OPEN,
+        limited="public_reads",
         answer=answers.Packs,
     ),
     post(
         f"{CREDITS}/purchase",
         purchases.purchase,
         "Buy a pack: what a browser needs to pay it",
+        limited="purchase",
         body=schemas.NewPurchase,
         is_idempotent=True,
         answer=answers.PurchaseAnswer,
@@ -263,6 +275,7 @@ ROUTES: tuple[Route, ...] = (
         rpc("process_monthly_reset", for_user=False),
         "Process the periods that are due",
         access=Access.CRON,
+        limited=None,
         answer=answers.Processed,
     ),
     post(
@@ -270,6 +283,7 @@ ROUTES: tuple[Route, ...] = (
         rpc("expire_credits", for_user=False),
         "Expire the credits that are due",
         access=Access.CRON,
+        limited=None,
         answer=answers.Processed,
     ),
     put(
@@ -285,6 +299,7 @@ ROUTES: tuple[Route, ...] = (
         f"{PLAYGROUND}/subscribe",
         plans.subscribe(),
         "Subscribe to PRPM+ on a page of Stripe's",
+        limited="purchase",
         body=schemas.Subscribe,
         answer=answers.CheckoutAnswer,
         refuses=(ALREADY_SUBSCRIBED, PLAN_UNAVAILABLE, PAYMENT_CONFLICT, *STRIPE_FAILS),
@@ -294,6 +309,7 @@ ROUTES: tuple[Route, ...] = (
         f"{PLAYGROUND}/subscription/cancel",
         plans.set_cancelling(True),
         "End my plan with its period",
+        limited="purchase",
         answer=answers.Plan,
         refuses=(NO_SUBSCRIPTION, NOT_BILLED, *STRIPE_FAILS),
     ),
@@ -301,6 +317,7 @@ ROUTES: tuple[Route, ...] = (
         f"{PLAYGROUND}/subscription/resume",
         plans.set_cancelling(False),
         "Let my plan go on after all",
+        limited="purchase",
         answer=answers.Plan,
         refuses=(NO_SUBSCRIPTION, NOT_BILLED, *STRIPE_FAILS),
     ),
@@ -308,6 +325,7 @@ ROUTES: tuple[Route, ...] = (
         f"{PLAYGROUND}/subscription/portal",
         plans.open_portal(),
         "A page of Stripe's for my cards, invoices and plan",
+        limited="purchase",
         body=schemas.Portal,
         answer=answers.PortalAnswer,
         refuses=(NO_SUBSCRIPTION, NOT_BILLED, *STRIPE_FAILS),
@@ -319,6 +337,7 @@ ROUTES: tuple[Route, ...] = (
             webhook.receive(),
             "Events of Stripe",
             access=OPEN,
+            limited=None,
             max_body=webhook.LARGEST_EVENT,
             signature=webhook.SIGNATURE,
             answer=answers.Received,
@@ -361,6 +380,7 @@ ROUTES: tuple[Route, ...] = (
         f"{ORGANIZATIONS}/{{id}}/subscribe",
         plans.subscribe(),
         "Subscribe an organisation to the verified plan on a page of Stripe's",
+        limited="purchase",
         body=schemas.Subscribe,
         answer=answers.CheckoutAnswer,
         refuses=(*OF_ORGANIZATION, ALREADY_SUBSCRIBED, PLAN_UNAVAILABLE, PAYMENT_CONFLICT, *STRIPE_FAILS),
@@ -376,6 +396,7 @@ ROUTES: tuple[Route, ...] = (
         f"{ORGANIZATIONS}/{{id}}/cancel",
         plans.set_cancelling(True),
         "End an organisation's plan with its period",
+        limited="purchase",
         answer=answers.Plan,
         refuses=(*OF_ORGANIZATION, NO_SUBSCRIPTION, NOT_BILLED, *STRIPE_FAILS),
     ),
@@ -383,6 +404,7 @@ ROUTES: tuple[Route, ...] = (
         f"{ORGANIZATIONS}/{{id}}/resume",
         plans.set_cancelling(False),
         "Let an organisation's plan go on after all",
+        limited="purchase",
         answer=answers.Plan,
         refuses=(*OF_ORGANIZATION, NO_SUBSCRIPTION, NOT_BILLED, *STRIPE_FAILS),
     ),
@@ -390,8 +412,114 @@ ROUTES: tuple[Route, ...] = (
         f"{ORGANIZATIONS}/{{id}}/portal",
         plans.open_portal(),
         "A page of Stripe's for an organisation's cards, invoices and plan",
+        limited="purchase",
         body=schemas.Portal,
         answer=answers.PortalAnswer,
         refuses=(*OF_ORGANIZATION, NO_SUBSCRIPTION, NOT_BILLED, *STRIPE_FAILS),
+    ),
+    # admins; the database looks at their tokens and rights itself
+    get(
+        f"{ADMIN}/summary",
+        rpc("get_cost_summary", with_token=True),
+        "The month in figures, and how old they are",
+        answer=answers.CostSummary,
+        refuses=(FORBIDDEN,),
+    ),
+    get(
+        f"{ADMIN}/users",
+        rpc("list_user_costs", with_token=True),
+        "What people cost and bring, who cost most this month first",
+        query=schemas.UserCostsQuery,
+        answer=answers.UserCosts,
+        refuses=(FORBIDDEN,),
+    ),
+    *(
+        get(
+            f"{ADMIN}/{users}/{{id}}",
+            rpc("get_user_costs", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
+            "What a person costs, may cost and is kept from",
+            answer=answers.PersonCosts,
+            refuses=OF_PERSON,
+        )
+        for users in ("users", "user")
+    ),
+    post(
+        f"{ADMIN}/users/{{id}}/throttle",
+        rpc("throttle_user", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
+        "Refuse a person's runs, until an instant or for good",
+        body=schemas.Throttle,
+        answer=answers.PersonCosts,
+        refuses=OF_PERSON,
+    ),
+    post(
+        f"{ADMIN}/users/{{id}}/unthrottle",
+        rpc("unthrottle_user", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
+        "Let a person run again, past the windows that are exhausted now",
+        body=schemas.Because,
+        answer=answers.PersonCosts,
+        refuses=OF_PERSON,
+    ),
+    post(
+        f"{ADMIN}/users/{{id}}/credits",
+        admin.grant_credits,
+        "Grant credits that do not expire",
+        body=schemas.GrantCredits,
+        is_idempotent=True,
+        answer=answers.GrantCreditsAnswer,
+        refuses=(*OF_PERSON, IDEMPOTENCY_KEY_REUSED),
+    ),
+    get(
+        f"{ADMIN}/alerts",
+        rpc("list_alerts", with_token=True),
+        "Alerts of people and of the platform, newest first",
+        query=schemas.AlertsQuery,
+        answer=answers.Alerts,
+        refuses=(FORBIDDEN,),
+    ),
+    post(
+        f"{ADMIN}/alerts/{{id}}/acknowledge",
+        rpc("acknowledge_alert", with_token=True, named="alert_id"),
+        "Say that an alert was seen to",
+        body=schemas.Because,
+        answer=answers.Alert,
+        refuses=(FORBIDDEN, NOT_FOUND),
+    ),
+    get(
+        f"{ADMIN}/limits",
+        rpc("list_limits", with_token=True),
+        "The limits of each tier",
+        answer=answers.AllLimits,
+        refuses=(FORBIDDEN,),
+    ),
+    patch(
+        f"{ADMIN}/limits/{{tier:[^/]+}}",
+        rpc("set_limits", with_token=True, named="tier", path="tier"),
+        "Change limits of a tier, or list whom that would have refused",
+        body=schemas.NewLimits,
+        answer=answers.NewLimitsAnswer,
+        refuses=(FORBIDDEN, NOT_FOUND),
+    ),
+    post(
+        f"{ADMIN}/reprice",
+        admin.reprice,
+        "What a period would have charged, cost and earned under other multipliers or prices",
+        body=schemas.Reprice,
+        answer=answers.Repriced,
+        refuses=(FORBIDDEN,),
+    ),
+    post(
+        f"{ADMIN}/refresh",
+        rpc("refresh_analytics", with_token=True),
+        "Take the figures of the views anew",
+        answer=answers.Refreshed,
+        refuses=(FORBIDDEN,),
+    ),
+    get(
+        f"{ADMIN}/audit",
+        rpc("list_audit", with_token=True),
+        "Who changed what, when and why, newest first",
+        query=schemas.AuditQuery,
+        answer=answers.Audit,
+        refuses=(FORBIDDEN,),
     ),
 )

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway import errors
 from gateway.errors import DETAILS, Kind
+from gateway.limits import NAMES
 from gateway.routes import Access, Route
 
 VERSION = "0.1.0"
@@ -35,6 +36,19 @@ IDEMPOTENT_REPLAYED = {
     "schema": {"const": "true"},
 }
 RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "string"}}
+# Absent where nobody is known to count the request for.
+RATE_LIMIT = {
+    name: {"description": description, "schema": {"type": "string", "pattern": "^[0-9]+$"}}
+    for name, description in zip(
+        NAMES,
+        (
+            "Requests that the tightest limit of this class of calls, the caller's or the address's, lets in at once.",
+            "How many of them are left.",
+            "Seconds until all of them are there again; on a `rate_limited` answer, until the next one is.",
+        ),
+        strict=True,
+    )
+}
 WWW_AUTHENTICATE = {"description": "What to call with: `Bearer`.", "schema": {"const": "Bearer"}}
 SIGNED_BODY = "Taken as it comes, whatever its media type; the signature is over its bytes."
 
@@ -103,6 +117,8 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _tag(route: Route) -> str:
     first, *_ = route.path.removeprefix("/api/v1").strip("/").split("/")
+    if first == "admin":
+        return "admin"
     if "credits" in route.path:
         return "credits"
     if {"pricing", "subscribe", "subscription"} & set(route.path.split("/")) and first == "playground":
@@ -177,6 +193,9 @@ def _responses(route: Route) -> dict[str, Any]:
             "description": answer.__doc__ or "",
             "content": {"application/json": {"schema": _reference(answer)}},
         }
+    if route.limited is not None:
+        for response in responses.values():
+            response["headers"] = response.get("headers", {}) | RATE_LIMIT
     return responses
 
 
@@ -202,6 +221,8 @@ def refusals_of(route: Route) -> set[Kind]:
         kinds |= {errors.UNAVAILABLE}
     if route.access is not Access.OPEN:
         kinds |= {errors.UNAUTHORIZED}
+    if route.limited is not None:
+        kinds |= {errors.RATE_LIMITED}
     if route.access is Access.CRON:
         kinds |= {errors.NOT_FOUND}
     if route.reads_database or route.query is not None:

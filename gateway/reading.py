@@ -99,12 +99,12 @@ def read_id(request: web.Request, missing: Kind = NOT_FOUND, name: str = "id") -
         raise Refusal(missing) from None
 
 
-def read_name(request: web.Request, missing: Kind = NOT_FOUND) -> str:
+def read_name(request: web.Request, missing: Kind = NOT_FOUND, name: str = "id") -> str:
     """The name in the path. What cannot be stored cannot exist."""
-    name = request.match_info["id"]
-    if is_unstorable(name):
+    text = request.match_info[name]
+    if is_unstorable(text):
         raise Refusal(missing)
-    return name
+    return text
 
 
 def read_idempotency_key(request: web.Request) -> str | None:

@@ -44,6 +44,8 @@ class Route:
     # A body that is passed on as it came, and the header that vouches for it.
     signature: str | None = None
     is_idempotent: bool = False
+    # The class of requests whose limits count it; a route that changes something has one, or says that it has none.
+    limited: str | None = None
     reads_database: bool = True
     status: int = 200
     answer: Any = None
@@ -67,13 +69,17 @@ def get(path: str, handler: Handler, summary: str, **more: Any) -> Route:
     return Route(method="GET", path=path, handler=handler, summary=summary, **more)
 
 
-def post(path: str, handler: Handler, summary: str, **more: Any) -> Route:
-    return Route(method="POST", path=path, handler=handler, summary=summary, **more)
+def post(path: str, handler: Handler, summary: str, *, limited: str | None = "writes", **more: Any) -> Route:
+    return Route(method="POST", path=path, handler=handler, summary=summary, limited=limited, **more)
 
 
-def put(path: str, handler: Handler, summary: str, **more: Any) -> Route:
-    return Route(method="PUT", path=path, handler=handler, summary=summary, **more)
+def put(path: str, handler: Handler, summary: str, *, limited: str | None = "writes", **more: Any) -> Route:
+    return Route(method="PUT", path=path, handler=handler, summary=summary, limited=limited, **more)
 
 
-def delete(path: str, handler: Handler, summary: str, **more: Any) -> Route:
-    return Route(method="DELETE", path=path, handler=handler, summary=summary, status=204, **more)
+def patch(path: str, handler: Handler, summary: str, *, limited: str | None = "writes", **more: Any) -> Route:
+    return Route(method="PATCH", path=path, handler=handler, summary=summary, limited=limited, **more)
+
+
+def delete(path: str, handler: Handler, summary: str, *, limited: str | None = "writes", **more: Any) -> Route:
+    return Route(method="DELETE", path=path, handler=handler, summary=summary, limited=limited, status=204, **more)

@@ -7,27 +7,46 @@ from aiohttp import web
 
 from gateway import db
 from gateway.errors import NOT_FOUND, Kind
-from gateway.keys import POOL, ROUTE, USER_ID
+from gateway.keys import BEARER, POOL, REQUEST_ID, ROUTE, USER_ID
 from gateway.reading import read_amount, read_body, read_id, read_name, read_no_query, read_query
 from gateway.routes import Handler
 
 REPLAYED = {"Idempotent-Replayed": "true"}
 # Where the HTTP contract's word differs from the database's.
-ARGUMENT_NAMES = {"package_id": "package", "conversation_id": "session_id"}
+ARGUMENT_NAMES = {
+    "package_id": "package",
+    "conversation_id": "session_id",
+    "user_id": "person_id",
+    "acknowledged": "is_acknowledged",
+    "dry_run": "is_dry_run",
+}
 
 
-def rpc(function: str, *, named: str | None = None, for_user: bool = True, missing: Kind = NOT_FOUND) -> Handler:
+def rpc(
+    function: str,
+    *,
+    named: str | None = None,
+    path: str = "id",
+    for_user: bool = True,
+    with_token: bool = False,
+    missing: Kind = NOT_FOUND,
+) -> Handler:
     """A handler that calls `api.<function>` and sends the JSON it returns; 204 where the route promises no body.
 
-    named     the argument that takes the path's `{id}`; one that ends in `_id` must be a UUID, else it is `missing`
-    for_user  whether the function is told whom it acts for
+    named       the argument that takes the path's `{id}`; one that ends in `_id` must be a UUID, else it is `missing`
+    path        what `{id}` is called in this path
+    for_user    whether the function is told whom it acts for
+    with_token  whether it is also handed the caller's own token, to look at it itself, and the request's id
     """
 
     async def handler(request: web.Request) -> web.Response:
         route = request[ROUTE]
         arguments: dict[str, Any] = {"user_id": request.get(USER_ID)} if for_user else {}
+        if with_token:
+            arguments |= {"token": request[BEARER], "request_id": request[REQUEST_ID]}
         if named is not None:
-            arguments[named] = read_id(request, missing) if named.endswith("_id") else read_name(request, missing)
+            read = read_id if named.endswith("_id") else read_name
+            arguments[named] = read(request, missing, path)
         if route.query is None:
             read_no_query(request)
         else:

@@ -1,5 +1,6 @@
 """The fields that requests may have. One declaration validates them and describes them in the OpenAPI document."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -143,3 +144,82 @@ class NewOrganization(Fields):
 class NewMember(Fields):
     email: Email
     role: Role = "member"
+
+
+Cursor = Annotated[str, Meta(max_length=1000, description="`nextCursor` of the page before.")]
+Reason = Annotated[str, Meta(min_length=1, max_length=500, description="Why; it is kept in the audit log.")]
+Runs = Annotated[int, Meta(ge=0, le=2_147_483_647)]
+Risk = Literal["high_risk", "medium_risk", "low_risk", "safe"]
+ModelName = Annotated[str, Meta(pattern=r"^[!-~]{1,64}$", description="A model's alias.")]
+
+
+class UserCostsQuery(Fields):
+    risk_level: Risk | None = None
+    limit: Limit = 20
+    cursor: Cursor | None = None
+
+
+class AlertsQuery(Fields):
+    user_id: Annotated[UUID, Meta(description="Of this person only.")] | None = None
+    acknowledged: Annotated[bool, Meta(description="Only those that were, or were not.")] | None = None
+    limit: Limit = 20
+    cursor: Cursor | None = None
+
+
+class AuditQuery(Fields):
+    user_id: Annotated[UUID, Meta(description="What was changed of this person.")] | None = None
+    action: Annotated[str, Meta(max_length=100, description="Of this kind only, such as `set_limits`.")] | None = None
+    limit: Limit = 20
+    cursor: Cursor | None = None
+
+
+class Because(Fields):
+    reason: Reason
+
+
+class Throttle(Because):
+    until: Annotated[datetime, Meta(tz=True, description="When it ends by itself; never when left out.")] | None = None
+
+
+class GrantCredits(Because):
+    credits: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    type: Literal["admin", "bonus"] = "admin"
+
+
+def unchanged() -> msgspec.Raw:
+    """An amount that was left out."""
+    return msgspec.Raw(b"null")
+
+
+class NewLimits(Fields):
+    """What is left out, or null, stays as it is."""
+
+    monthly_usd: Amount = msgspec.field(default_factory=unchanged)
+    daily_usd: Amount = msgspec.field(default_factory=unchanged)
+    runs_per_hour: Runs | None = None
+    concurrent_runs: Runs | None = None
+    throttle_on_exceed: Annotated[bool, Meta(description="False: only alerts, refusing nobody.")] | None = None
+    reason: Annotated[str, Meta(max_length=500, description="Why; needed but for a dry run.")] | None = None
+    dry_run: Annotated[
+        bool, Meta(description="Change nothing; list who would have been refused in the last 30 days.")
+    ] = False
+
+
+class NewPrices(Fields):
+    """US dollars per million tokens; what is left out, or null, stays as it is."""
+
+    input: Amount = msgspec.field(default_factory=unchanged)
+    output: Amount = msgspec.field(default_factory=unchanged)
+    cache_read: Amount = msgspec.field(default_factory=unchanged)
+    cache_write: Amount = msgspec.field(default_factory=unchanged)
+
+
+class Reprice(Fields):
+    multipliers: dict[ModelName, Amount] = {}
+    prices: dict[ModelName, NewPrices] = {}
+    since: Annotated[datetime, Meta(tz=True, description="A month before the end when left out.")] | None = (
+        msgspec.field(default=None, name="from")
+    )
+    until: Annotated[datetime, Meta(tz=True, description="The end of last month (UTC) when left out.")] | None = (
+        msgspec.field(default=None, name="to")
+    )

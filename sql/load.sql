@@ -131,6 +131,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 select engine.build_analytics() \g /dev/null
 
 -- api: the gateway's door
+\ir api/acknowledge_alert.sql
 \ir api/add_member.sql
 \ir api/authenticate_api_key.sql
 \ir api/claim_alerts.sql
@@ -148,6 +149,7 @@ select engine.build_analytics() \g /dev/null
 \ir api/finish_billing_task.sql
 \ir api/finish_notice.sql
 \ir api/get_balance.sql
+\ir api/get_cost_summary.sql
 \ir api/get_credentials.sql
 \ir api/get_health.sql
 \ir api/get_metrics.sql
@@ -157,7 +159,12 @@ select engine.build_analytics() \g /dev/null
 \ir api/get_session.sql
 \ir api/get_subscription.sql
 \ir api/get_user.sql
+\ir api/get_user_costs.sql
+\ir api/grant_user_credits.sql
+\ir api/list_alerts.sql
 \ir api/list_api_keys.sql
+\ir api/list_audit.sql
+\ir api/list_limits.sql
 \ir api/list_models.sql
 \ir api/list_packages.sql
 \ir api/list_packs.sql
@@ -165,6 +172,7 @@ select engine.build_analytics() \g /dev/null
 \ir api/list_sessions.sql
 \ir api/list_transactions.sql
 \ir api/list_transactions_csv.sql
+\ir api/list_user_costs.sql
 \ir api/process_gift_steps.sql
 \ir api/process_monthly_reset.sql
 \ir api/record_checkout.sql
@@ -174,16 +182,21 @@ select engine.build_analytics() \g /dev/null
 \ir api/record_purchase.sql
 \ir api/record_stripe_event.sql
 \ir api/redeem_code.sql
+\ir api/refresh_analytics.sql
 \ir api/refresh_login.sql
 \ir api/register_user.sql
 \ir api/release_run.sql
 \ir api/remove_member.sql
+\ir api/reprice.sql
 \ir api/reserve_run.sql
 \ir api/send_gift.sql
 \ir api/set_cost_cap.sql
+\ir api/set_limits.sql
 \ir api/settle_run.sql
 \ir api/start_checkout.sql
 \ir api/start_purchase.sql
+\ir api/throttle_user.sql
+\ir api/unthrottle_user.sql
 
 -- jobs: the scheduler's door
 \ir jobs/drain.sql

@@ -46,26 +46,6 @@ begin
 end $$;
 comment on function engine.check_person(uuid) is 'SCN03 when somebody an admin asks about is unknown or deleted.';
 
-create or replace function engine.read_number(p_field text, p_text text)
-returns numeric
-language plpgsql immutable
-as $$
-declare
-  v_number numeric;
-begin
-  if octet_length(p_text) <= 40 then
-    v_number := p_text::numeric;
-  end if;
-  if p_text is not null and (v_number is null or v_number in ('NaN', 'Infinity', '-Infinity')) then
-    perform engine.refuse_field(p_field, 'is not a number that can be kept');
-  end if;
-  return v_number;
-exception
-  when data_exception then
-    perform engine.refuse_field(p_field, 'is not a number that can be kept');
-end $$;
-comment on function engine.read_number(text, text) is 'A number that came as text, so that none of its digits is lost; null stays null. SCV01 naming the field for what is no number.';
-
 create or replace function engine.write_cursor(variadic p_values text[])
 returns text
 language sql immutable
@@ -112,3 +92,93 @@ begin
   end if;
 end $$;
 comment on function engine.check_limit(integer) is 'SCV01 unless a page has 1 to 100 rows.';
+
+create or replace function engine.alert_json(p_alert playground.alerts, p_email text)
+returns json
+language sql stable
+as $$
+  select json_build_object(
+    'id', p_alert.alert_id,
+    'userId', nullif(p_alert.user_id, '00000000-0000-0000-0000-000000000000'),
+    'email', p_email,
+    'kind', p_alert.kind,
+    'windowStartsAt', engine.iso(p_alert.window_starts_at),
+    'details', p_alert.details,
+    'createdAt', engine.iso(p_alert.created_at),
+    'acknowledgedAt', engine.iso(p_alert.acknowledged_at),
+    'acknowledgedBy', p_alert.acknowledged_by
+  );
+$$;
+comment on function engine.alert_json(playground.alerts, text) is 'An alert as admins see it, with the e-mail address of whom it is about; without userId it is of the platform.';
+
+create or replace function engine.percent_used(p_used numeric, p_limit numeric)
+returns numeric
+language sql immutable
+as $$ select case when p_limit > 0 then trim_scale(round(p_used * 100 / p_limit, 2)) when p_limit = 0 then 100 end $$;
+comment on function engine.percent_used(numeric, numeric) is 'How much of a limit is used, in percent to two decimals; a limit of 0 is used up, without a limit null.';
+
+create or replace function engine.user_costs_json(p_person_id uuid)
+returns json
+language sql stable
+as $$
+  select json_build_object(
+    'userId', standing.user_id,
+    'email', person.email,
+    'tier', standing.tier,
+    'currentMonthCost', trim_scale(standing.month_cost_usd),
+    'costLimit', trim_scale(bound.monthly_usd),
+    'percentUsed', engine.percent_used(standing.month_window_usd, bound.monthly_usd),
+    'isThrottled', standing.is_throttled,
+    'throttledBy', case when standing.is_throttled_by_operator then 'operator' else standing.exhausted_limit end,
+    'throttledReason', case when standing.is_throttled then shown.throttled_reason end,
+    'throttledUntil', engine.iso(case when standing.is_throttled_by_operator then standing.throttled_until else standing.exhausted_until end),
+    'daily', json_build_object(
+      'cost', trim_scale(standing.day_cost_usd), 'limit', trim_scale(bound.daily_usd),
+      'percentUsed', engine.percent_used(standing.day_window_usd, bound.daily_usd), 'resetsAt', engine.iso(engine.window_end('day', clock.day))),
+    'hourly', json_build_object(
+      'runs', standing.hour_runs, 'limit', bound.runs_limit,
+      'percentUsed', engine.percent_used(standing.hour_runs, bound.runs_limit), 'resetsAt', engine.iso(engine.window_end('hour', clock.hour))),
+    'resetsAt', engine.iso(engine.window_end('month', clock.month)),
+    'ownCap', trim_scale(standing.cost_cap_usd),
+    'overrides', coalesce((
+      select json_agg(json_build_object(
+        'monthlyUsd', trim_scale(own.monthly_cost_limit_usd), 'dailyUsd', trim_scale(own.daily_cost_limit_usd), 'runsPerHour', own.runs_per_hour,
+        'concurrentRuns', own.concurrent_runs, 'reason', own.reason, 'setBy', own.set_by, 'setAt', engine.iso(own.set_at), 'until', engine.iso(own.ends_at)
+      ) order by own.is_temporary desc)
+      from playground.user_limits as own
+      where own.user_id = p_person_id
+        and (own.ends_at is null or own.ends_at > clock.now)
+    ), '[]'),
+    'alerts', coalesce((
+      select json_agg(engine.alert_json(newest.alert, person.email) order by (newest.alert).created_at desc, (newest.alert).alert_id desc)
+      from (
+        select alert
+        from playground.alerts as alert
+        where alert.user_id = p_person_id
+        order by created_at desc, alert_id desc
+        limit 20
+      ) as newest
+    ), '[]')
+  )
+  from engine.user_standings as standing
+  join playground.users as person using (user_id)
+  cross join lateral (select throttled_reason from admin.users where id = p_person_id) as shown
+  cross join lateral (
+    select case when not standing.is_unlimited then standing.monthly_limit_usd end as monthly_usd,
+      case when not standing.is_unlimited then standing.daily_limit_usd end as daily_usd,
+      case when not standing.is_unlimited then standing.runs_limit end as runs_limit
+  ) as bound
+  cross join lateral (
+    select now, date_trunc('month', now, 'UTC') as month, date_trunc('day', now, 'UTC') as day, date_trunc('hour', now, 'UTC') as hour
+    from (select engine.now() as now offset 0) as at
+  ) as clock
+  where standing.user_id = p_person_id;
+$$;
+comment on function engine.user_costs_json(uuid) is
+  'What a person costs, may cost and is kept from, as admins see it. US dollars: cost counts ended runs with what the bought budget paid; percentUsed is of what counts against the limit, open runs included. The newest 20 alerts.';
+
+create or replace function engine.tier_document(p_tier playground.tiers)
+returns jsonb
+language sql stable
+as $$ select jsonb_build_object('tier', p_tier.tier, 'isUnlimited', p_tier.is_unlimited) || engine.tier_json(p_tier) $$;
+comment on function engine.tier_document(playground.tiers) is 'The limits of a tier as admins see them. US dollars, runs, percents.';

@@ -28,9 +28,6 @@ select throws_ok('select engine.check_person(null)', 'SCN03', null, 'nor can nob
 select lives_ok(format('select engine.check_person(%L)', :'bob_id'), 'others can');
 
 select throws_ok(format('select engine.check_reason_field(%L)', reason), 'SCV01', null, format('%s is no reason', to_json(reason))) from (values (null), (''), (e' \t\n')) as listed (reason);
-select is(engine.read_number('x', text), number, format('%s is a number', text)) from (values (null, null::numeric), ('0.10', 0.10), ('1E+2', 100), ('-1', -1)) as listed (text, number);
-select throws_ok(format('select engine.read_number(%L, %L)', 'x', text), 'SCV01', null, format('%s is none', left(text, 20)))
-from (values (''), ('x'), ('NaN'), ('-Infinity'), ('1e999999'), (repeat('1', 41))) as listed (text);
 select is(engine.read_cursor(engine.write_cursor('a', '1'), '[a-z] [0-9]'), array['a', '1'], 'a cursor is read as it was written');
 select throws_ok(format('select engine.read_cursor(%L, %L)', text, '[a-z] [0-9]'), 'SCV01', null, 'what was not written is not read: ' || left(text, 10))
 from (values ('zz'), (engine.write_cursor('a', 'b')), (repeat('61', 300))) as listed (text);
