@@ -47,9 +47,7 @@ DEFAULT_HEADERS = {
     "Cache-Control": "no-store",
 }
 CORS_HEADERS = {
-    "Access-Control-Expose-Headers": ", ".join(
-        ("X-Request-Id", "Retry-After", "Idempotent-Replayed", *limits.NAMES)
-    ),
+    "Access-Control-Expose-Headers": ", ".join(("X-Request-Id", "Retry-After", "Idempotent-Replayed", *limits.NAMES)),
     "Vary": "Origin",
 }
 PREFLIGHT_HEADERS = {

@@ -32,6 +32,8 @@ ROUTE_OF: web.AppKey[dict[Handler, Route]] = web.AppKey("route_of", dict)
 REQUEST_ID = web.RequestKey("request_id", str)
 ROUTE = web.RequestKey("route", Route)
 USER_ID = web.RequestKey("user_id", str)
+# Headers that say what is left of the limit that counted the request.
+RATE_LIMIT: web.RequestKey[dict[str, str]] = web.RequestKey("rate_limit", dict)
 API_KEY_HASH = web.RequestKey("api_key_hash", bytes)
 # The caller's own token as it came, for doors of the database that look at it themselves.
 BEARER = web.RequestKey("bearer", str)
