@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(81);
+select plan(124);
 select tests.freeze('2026-11-20 12:34:56+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 
@@ -204,5 +204,116 @@ select is((tests.alerts(:'joe_id'))[1], 'cost_month_50 2026-11-01', 'once');
 select is((select runs from playground.cost_windows where user_id = :'joe_id' and kind = 'month'), 5, 'a released run is not counted, its cost is');
 select is(engine.settle_windows(:'joe_id', '2026-11-20 12:00:00+00', 'free', 0, 0, -0.05, 0, 0, engine.now()), 0, 'a correction downwards tells nothing');
 select is(trim_scale(cost_usd), 0.0449, 'and lowers the window') from playground.cost_windows where user_id = :'joe_id' and kind = 'day' and starts_at = '2026-11-20 00:00:00+00';
+-- Concurrency, own limits, the own cap, exempted windows. kim has bought credits, lee has not.
+select tests.make_user() as kim_id, tests.make_user_with(1000) as lee_id \gset
+create function tests.left(p_user_id uuid, p_budget_usd numeric default 0, p_has_paid_credits boolean default false)
+returns text
+language sql
+as $$
+  select format(
+    '%s %s of %s, %s + budget: %s%s%s', coalesce(limit_source, '-'), trim_scale(used), trim_scale(limit_value), coalesce(trim_scale(room_usd)::text, 'any'),
+    coalesce(trim_scale(total_room_usd)::text, 'any'), case when is_exceeded then ', exceeded' end, case when not is_binding then ', not binding' end)
+  from engine.check_run_limits(p_user_id, p_user_id, engine.now(), p_has_paid_credits, p_budget_usd)
+$$;
+select tests.set_used(:'lee_id', 0.2, 0, 0) \g /dev/null
+select is(tests.left(:'lee_id', 3), 'cost_day 0 of 0.1, 0.1 + budget: 3.1', 'a bought budget adds to what the windows leave');
+update playground.tiers set throttle_on_exceed = false where tier = 'free';
+select is(tests.left(:'lee_id', 3), 'cost_day 0 of 0.1, 0.1 + budget: any, not binding', 'limits that refuse nobody leave any room');
+update playground.tiers set throttle_on_exceed = true, concurrent_runs = 2 where tier = 'free';
+select tests.reserve(:'lee_id', p_model => 'gpt-4o-mini') as one, tests.reserve(:'lee_id', p_model => 'gpt-4o-mini') as two \gset
+select is(
+  (limit_source, used, limit_value, is_exceeded, total_room_usd, window_starts_at, resets_at)::text,
+  ('runs_concurrent', 2, 2, true, 0, '2026-11-20 12:00:00+00'::timestamptz, '2026-11-20 12:38:06+00'::timestamptz)::text,
+  'so many at once, until the first hold ends'
+)
+from engine.check_run_limits(:'lee_id', :'lee_id', engine.now(), true, 0);
+select is(tests.reserve(:'lee_id') -> 'refusal_detail' ->> 'limitSource', 'runs_concurrent', 'a third run is refused');
+select tests.settle(:'lee_id', :'one') \g /dev/null
+select is(tests.reserve(:'lee_id', p_model => 'gpt-4o-mini') ->> 'refusal', null, 'and starts when one has ended');
+select tests.reserve(:'kim_id', p_model => 'gpt-4o-mini') as three \gset
+select is(:'three'::jsonb ->> 'refusal', null, 'others'' runs are not counted');
+update playground.tiers set concurrent_runs = 0 where tier = 'free';
+select is(tests.left(:'kim_id', 9, true), 'runs_concurrent 1 of 0, 0 + budget: 9, exceeded', 'none at once is a limit too');
+update playground.tiers set concurrent_runs = 20 where tier = 'free';
+create function tests.own(p_user_id uuid, p_is_temporary boolean, p_monthly numeric, p_daily numeric, p_runs integer)
+returns text
+language sql
+as $$
+  insert into playground.user_limits (user_id, is_temporary, monthly_cost_limit_usd, daily_cost_limit_usd, runs_per_hour, reason, set_by, set_at, ends_at)
+  values (p_user_id, p_is_temporary, p_monthly, p_daily, p_runs, 'for a test', 'tests', engine.now(), case when p_is_temporary then engine.now() + interval '1 hour' end);
+  update playground.users set has_own_limits = true where user_id = p_user_id;
+  select tests.left(p_user_id)
+$$;
+select tests.set_used(:'lee_id', 0, 0, 10) \g /dev/null
+select is(tests.own(:'lee_id', false, 3, 2, 11), 'cost_day 0 of 2, 2 + budget: 2', 'a person''s own limits take the place of the tier''s');
+select is(tests.own(:'lee_id', true, null, 4, null), 'cost_month 0 of 3, 3 + budget: 3', 'one that ends goes before one that stands, limit by limit');
+select tests.set_used(:'lee_id', 0, 0, 11) \g /dev/null
+select is(tests.left(:'lee_id', 0, true), 'runs_hour 11 of 11, 0 + budget: 0, exceeded', 'an own number of runs holds also while bought credits remain');
+select tests.set_used(:'lee_id', 0, 0, 0), tests.advance('1 hour') \g /dev/null
+select is(tests.left(:'lee_id'), 'cost_day 0 of 2, 2 + budget: 2', 'and ends by itself');
+select tests.advance('-1 hour'), admin.end_user_limit(:'lee_id', 'for a test') \g /dev/null
+
+update playground.users set cost_cap_usd = 0.05 where user_id = :'lee_id';
+select is(tests.left(:'lee_id', 3), 'own_cap 0 of 0.05, 0.1 + budget: 0.05', 'an own cap leaves less, whatever was bought');
+update playground.cost_windows set budget_usd = 0.02, budget_open_usd = 0.01, cost_usd = 0.005, open_usd = 0.004 where user_id = :'lee_id' and kind = 'month';
+select is(tests.left(:'lee_id', 3), 'own_cap 0.039 of 0.05, 0.1 + budget: 0.011', 'everything of the month counts: ended and under way, of the windows and of the budget');
+update playground.users set cost_cap_usd = 0.01 where user_id = :'lee_id';
+select is(tests.left(:'lee_id'), 'own_cap 0.039 of 0.01, 0.1 + budget: 0', 'a cap that is passed leaves nothing');
+update playground.tiers set throttle_on_exceed = false where tier = 'free';
+select is(tests.left(:'lee_id'), 'own_cap 0.039 of 0.01, 0.1 + budget: 0, not binding', 'it is the person''s will, and no shadow');
+update playground.tiers set throttle_on_exceed = true, runs_per_hour = 0 where tier = 'free';
+select is(tests.left(:'lee_id'), 'runs_hour 0 of 0, 0 + budget: 0, exceeded', 'what refuses every run is told before it');
+update playground.tiers set runs_per_hour = 10 where tier = 'free';
+update playground.users set cost_cap_usd = 0.4 where user_id = :'lee_id';
+select is(tests.left(:'lee_id'), 'cost_day 0 of 0.1, 0.1 + budget: 0.1', 'one that leaves more than the tier changes nothing');
+update playground.users set cost_cap_usd = null where user_id = :'lee_id';
+
+-- What is exhausted, and exempting from it.
+create function tests.exempt(p_user_id uuid)
+returns text
+language plpgsql
+as $$
+declare
+  v_windows integer := engine.exempt_windows(p_user_id, engine.now());
+begin
+  return format('%s: %s', v_windows, (select string_agg(kind::text, ' ' order by kind::text) from playground.cost_windows where user_id = p_user_id and is_exempt));
+end $$;
+select is(trim_scale(engine.smallest_run_usd()), 0.0006144, 'the smallest run: 256 tokens of answer from the cheapest model');
+update playground.models set is_enabled = false where model = 'gpt-4o-mini';
+select is(trim_scale(engine.smallest_run_usd()), 0.00384, 'on offer');
+update playground.models set is_enabled = true where model = 'gpt-4o-mini';
+select admin.set_provider_enabled('openai', false, 'for a test') \g /dev/null
+select is(trim_scale(engine.smallest_run_usd()), 0.00384, 'from a provider that is');
+select admin.set_provider_enabled('openai', true, 'for a test') \g /dev/null
+select is(tests.exempt(:'kim_id'), '0: ', 'who has exhausted nothing is exempted from nothing');
+select tests.set_used(:'lee_id', 0.4993856, 0.0993856, 9) \g /dev/null
+select is(tests.exempt(:'lee_id'), '0: ', 'a window with room for the smallest run is not exhausted');
+select tests.set_used(:'lee_id', 0.4993857, 0.0993857, 10) \g /dev/null
+select is(tests.exempt(:'lee_id'), '3: day hour month', 'one with less is');
+select is(tests.left(:'lee_id'), 'cost_month 0.4993857 of 0.5, any + budget: any', 'and refuses nothing any more');
+select is(tests.exempt(:'lee_id'), '0: day hour month', 'a second word finds nothing to exempt');
+select tests.advance('1 hour') \g /dev/null
+select tests.release(:'kim_id', :'three'), tests.set_used(:'kim_id', 0.5, 0, 0) \g /dev/null
+update playground.accounts set cost_budget_usd = 1 where account_id = :'kim_id';
+select is(tests.exempt(:'kim_id'), '0: ', 'what a bought budget still pays is not exhausted');
+update playground.accounts set cost_budget_usd = 0 where account_id = :'kim_id';
+select is(tests.exempt(:'kim_id'), '1: month', 'only the window that is');
+insert into playground.cost_windows (user_id, kind, starts_at, runs) values (:'kim_id', 'hour', '2026-11-20 13:00:00+00', 10);
+select admin.set_setting('paid_runs_per_hour', '100', 'for a test'), tests.buy(:'kim_id', 100) \g /dev/null
+select is(tests.exempt(:'kim_id'), '0: month', 'ten runs exhaust no hour while bought credits remain');
+update playground.cost_windows set runs = 100 where user_id = :'kim_id' and kind = 'hour';
+select is(tests.exempt(:'kim_id'), '1: hour month', 'a hundred do');
+update playground.tiers set throttle_on_exceed = false where tier = 'free';
+select is(tests.exempt(:'joe_id'), '0: ', 'limits that refuse nobody need no exemption');
+update playground.tiers set throttle_on_exceed = true, is_active = false, monthly_cost_limit_usd = 0 where tier = 'free';
+select is(tests.exempt(:'joe_id'), '0: ', 'a tier that is not active is not lifted by one');
+update playground.tiers set is_active = true, runs_per_hour = null where tier = 'free';
+select is(tests.exempt(:'joe_id'), '1: month', 'nor is a number of runs that nobody set');
+
+select is(engine.is_amount(amount, decimals), is_kept, format('%s with %s decimals', amount, decimals))
+from (values
+  (null::numeric, 6, true), (0, 6, true), (0.000001, 6, true), (0.0000001, 6, false), (1.50000000000000, 1, true), (-0.000001, 6, false), (99999999.999999, 6, true), (100000000, 6, false),
+  ('NaN', 6, false), ('Infinity', 6, false), (0.000000000001, 12, true)
+) as listed (amount, decimals, is_kept);
 select * from finish();
 rollback;

@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../tokens.psql
 \ir ../runs.psql
-select plan(27);
+select plan(29);
 select tests.freeze('2026-11-20 12:34:56.5+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 create function tests.alerts(p_user_id uuid)
@@ -94,5 +94,68 @@ select api.delete_api_key(:'ann_id', :'key_id') \g /dev/null
 select throws_ok(format('select engine.check_api_key(%L, sha256(%L), engine.now())', :'ann_id', 'secret'), 'SCA01', null, 'nor one that was revoked');
 select is(last_used_at, '2026-11-20 13:00:00.000001+00', 'whose last use stays') from playground.api_keys where key_id = :'key_id';
 select is(revoked_at is not null, true, 'and whose end is kept') from playground.api_keys where key_id = :'key_id';
+-- What will refuse a run, without refusing it: the same as reserve_run does, in the same order.
+select tests.freeze('2026-11-20 12:00:00+00');
+select tests.make_user_with(20) as joe_id \gset
+create function tests.foresee(p_user_id uuid, p_model text default 'sonnet')
+returns text
+language sql
+as $$ select coalesce(limit_source, 'starts') from engine.foresee_refusal(p_user_id, p_model, 1, engine.now()) $$;
+create function tests.try_run(p_user_id uuid, p_model text default 'sonnet')
+returns text
+language plpgsql
+as $$
+declare
+  v_run jsonb;
+  v_became text;
+begin
+  v_run := tests.reserve(p_user_id, p_user_input => 'x', p_model => p_model, p_use_no_prompt => true);
+  v_became := case v_run ->> 'refusal'
+    when 'SCT01' then 'operator' when 'SCT02' then v_run -> 'refusal_detail' ->> 'limitSource' when 'SCM02' then 'provider' when 'SCC01' then 'credits' else 'starts' end;
+  raise sqlstate 'UNDO1' using message = v_became;
+exception
+  when sqlstate 'UNDO1' then return sqlerrm;
+  when sqlstate 'SCM02' then return 'model';
+end $$;
+create function tests.spend_at_random(p_user_id uuid)
+returns void
+language plpgsql
+as $$
+declare
+  v_day numeric := round((random() ^ 2 * 0.11)::numeric, 4);
+begin
+  delete from playground.cost_windows where user_id = p_user_id;
+  insert into playground.cost_windows (user_id, kind, starts_at, cost_usd, budget_usd, runs, is_exempt)
+  values
+    (p_user_id, 'month', '2026-11-01 00:00:00+00', v_day + round((random() * 0.45)::numeric, 4), round((random() * 0.3)::numeric, 4), 99, random() < 0.1),
+    (p_user_id, 'day', '2026-11-20 00:00:00+00', v_day, 0, 99, random() < 0.1),
+    (p_user_id, 'hour', '2026-11-20 12:00:00+00', v_day, 0, 6 + floor(random() * 6), random() < 0.1);
+  update playground.users
+  set cost_cap_usd = case when random() < 0.4 then round((random() * 0.6)::numeric, 4) end, is_unlimited = random() < 0.1,
+    (throttled_at, throttled_reason) = (select case when is_so then engine.now() end, case when is_so then 'for a test' end from (select random() < 0.1 as is_so) as chance)
+  where user_id = p_user_id;
+  update playground.accounts set cost_budget_usd = case when random() < 0.3 then round((random() * 0.1)::numeric, 4) else 0 end where account_id = p_user_id;
+  update playground.tiers set throttle_on_exceed = random() < 0.9, is_active = random() < 0.95 where tier = 'free';
+  update playground.providers set is_enabled = random() < 0.95, stops_at_ceiling = random() < 0.1, daily_ceiling_usd = 0 where provider = 'anthropic';
+  update playground.models set is_enabled = random() < 0.95 where model = 'sonnet';
+end $$;
+create temporary table tried (foreseen text, became text);
+select setseed(0.5) \g /dev/null
+create function tests.try_often(p_user_id uuid)
+returns void
+language plpgsql
+as $$
+begin
+  for v_i in 1 .. 300 loop
+    perform tests.spend_at_random(p_user_id);
+    insert into tried values (tests.foresee(p_user_id, 'sonnet'), tests.try_run(p_user_id, 'sonnet'));
+  end loop;
+end $$;
+select tests.try_often(:'joe_id') \g /dev/null
+select is_empty('select * from tried where foreseen <> became', 'in 300 states what is foreseen is what happens');
+select is(
+  array_agg(distinct became order by became), array['cost_day', 'cost_month', 'model', 'operator', 'own_cap', 'provider', 'runs_hour', 'starts'], 'of each kind'
+)
+from tried;
 select * from finish();
 rollback;
