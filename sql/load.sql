@@ -84,6 +84,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/sessions.sql
 \ir engine/usage.sql
 \ir engine/explanations.sql
+\ir engine/repricing.sql
 \ir engine/history.sql
 \ir engine/verification.sql
 \ir engine/quotes.sql
@@ -240,6 +241,7 @@ select engine.build_analytics() \g /dev/null
 \ir admin/refresh_analytics.sql
 \ir admin/refresh_user_cost_analytics.sql
 \ir admin/replay_stripe_event.sql
+\ir admin/reprice.sql
 \ir admin/set_limits.sql
 \ir admin/reset_monthly_api_costs.sql
 \ir admin/set_admin.sql

@@ -135,47 +135,73 @@ create or replace function engine.verify_burn_order(p_since timestamptz)
 returns table (invariant text, account_id uuid, detail text)
 language sql stable
 as $$
-  with part as (
-    select p.*, h.reserved_at, g.bucket, g.expires_at, g.granted_at
+  with part as materialized (
+    select p.account_id, p.hold_id, p.grant_id, p.credits, h.reserved_at,
+      engine.burn_rank(g.bucket) as rank, coalesce(g.expires_at, 'infinity') as expires_at, g.granted_at,
+      row_number() over (partition by p.account_id order by h.reserved_at) as n
     from playground.holds h
     join playground.accounts a using (account_id)
     join playground.hold_parts p using (account_id, hold_id)
     join playground.grants g on g.account_id = p.account_id and g.grant_id = p.grant_id
     where p_since is null or (a.last_instant >= p_since and h.reserved_at >= p_since)
+  ), calendar as materialized (
+    select account_id, array_agg(reserved_at order by n) as instants
+    from part
+    group by account_id
+  ), lot as (
+    -- A grant that is empty and was last changed before a hold was empty then.
+    select g.*, c.instants,
+      least(coalesce(g.expires_at, 'infinity'), coalesce(g.expired_at, 'infinity'), coalesce(l.posted_at, 'infinity')) as used_up_at
+    from playground.grants g
+    join calendar c using (account_id)
+    left join playground.transactions l on g.remaining = 0 and l.account_id = g.account_id and l.number = g.last_number
+    where g.suspended = 0
+  ), pair as materialized (
+    -- Only holds of the time in which a grant had credits are looked up, by their place in the calendar: comparing each
+    -- hold with each grant would grow with the square of a history.
+    select part.*, lot.grant_id as earlier_grant_id
+    from lot
+    cross join lateral generate_series(
+      width_bucket(lot.granted_at - interval '1 microsecond', lot.instants) + 1, width_bucket(lot.used_up_at, lot.instants)) as place (n)
+    join part on part.account_id = lot.account_id and part.n = place.n
+    where part.grant_id <> lot.grant_id
+      and (lot.unavailable_until is null or lot.unavailable_until < part.reserved_at)
+      and (lot.expires_at is null or lot.expires_at > part.reserved_at) and (lot.expired_at is null or lot.expired_at > part.reserved_at)
+      and (engine.burn_rank(lot.bucket), coalesce(lot.expires_at, 'infinity'), lot.granted_at, lot.grant_id)
+        < (part.rank, part.expires_at, part.granted_at, part.grant_id)
+  ), wanted as (
+    select account_id, array_agg(distinct earlier_grant_id) as grant_ids
+    from pair
+    group by account_id
   ), held as materialized (
-    -- What holds had of each grant, together: looked up for each pair below, where a join would read all of an account.
-    select y.account_id, y.grant_id, array_agg(y.credits::bigint) as credits, array_agg(o.reserved_at) as reserved_at,
-      array_agg(coalesce(o.closed_at, 'infinity')) as closed_at
-    from playground.hold_parts y
-    join playground.holds o using (account_id, hold_id)
-    join playground.accounts a using (account_id)
-    where p_since is null or a.last_instant >= p_since
-    group by 1, 2
+    -- What holds had of these grants, together: looked up for each pair below. One reading of an account's holds, by key.
+    select wanted.account_id, had.grant_id, had.credits, had.reserved_at, had.closed_at
+    from wanted
+    cross join lateral (
+      select y.grant_id, array_agg(y.credits::bigint) as credits, array_agg(o.reserved_at) as reserved_at,
+        array_agg(coalesce(o.closed_at, 'infinity')) as closed_at
+      from playground.hold_parts y
+      join playground.holds o on o.account_id = wanted.account_id and o.hold_id = y.hold_id
+      where y.account_id = wanted.account_id and y.grant_id = any (wanted.grant_ids)
+      group by y.grant_id
+    ) as had
   )
-  select 'burn_order_is_kept', part.account_id, format('hold %s took %s of grant %s before grant %s was used up', part.hold_id, part.credits, part.grant_id, e.grant_id)
-  from part
-  join playground.grants e on e.account_id = part.account_id and e.suspended = 0 and e.granted_at <= part.reserved_at
-    and (e.unavailable_until is null or e.unavailable_until < part.reserved_at)
-    and (e.expires_at is null or e.expires_at > part.reserved_at) and (e.expired_at is null or e.expired_at > part.reserved_at)
-    and (engine.burn_rank(e.bucket), coalesce(e.expires_at, 'infinity'), e.granted_at, e.grant_id)
-      < (engine.burn_rank(part.bucket), coalesce(part.expires_at, 'infinity'), part.granted_at, part.grant_id)
-  left join held on held.account_id = e.account_id and held.grant_id = e.grant_id
+  select 'burn_order_is_kept', pair.account_id,
+    format('hold %s took %s of grant %s before grant %s was used up', pair.hold_id, pair.credits, pair.grant_id, pair.earlier_grant_id)
+  from pair
+  left join held on held.account_id = pair.account_id and held.grant_id = pair.earlier_grant_id
   -- While a clock that was set back catches up, all calls of an account have one instant, and nothing tells whether what
   -- came at the hold's own instant came before it: it counts neither as there nor as free.
-  -- A grant that is empty and was last changed before the hold was empty then; only others are added up.
-  where not (e.remaining = 0 and exists (
-      select from playground.transactions l
-      where l.account_id = e.account_id and l.number = e.last_number and l.posted_at < part.reserved_at))
-    and (
+  where (
       select sum(x.amount)
       from playground.transaction_parts x
       join playground.transactions t using (account_id, number)
-      where x.account_id = e.account_id and x.grant_id = e.grant_id
-        and (t.posted_at < part.reserved_at or t.posted_at = part.reserved_at and x.amount < 0))
+      where x.account_id = pair.account_id and x.grant_id = pair.earlier_grant_id
+        and (t.posted_at < pair.reserved_at or t.posted_at = pair.reserved_at and x.amount < 0))
     > (
       select coalesce(sum(y.credits), 0)
       from unnest(held.credits, held.reserved_at, held.closed_at) as y (credits, reserved_at, closed_at)
-      where y.reserved_at <= part.reserved_at and y.closed_at >= part.reserved_at)
+      where y.reserved_at <= pair.reserved_at and y.closed_at >= pair.reserved_at)
 $$;
 comment on function engine.verify_burn_order(timestamptz) is
   'Holds that took of a later grant while an earlier one (monthly, rollover, purchased; soonest expiry, oldest) had free credits at that instant. Left out are grants that are suspended, and what lies before the last end of a suspension: its history is not kept.';
