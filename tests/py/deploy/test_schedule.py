@@ -1,6 +1,7 @@
 """The crontab: exactly what is listed, as the role that may run it, and nothing of it fails."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -69,3 +70,47 @@ def test_the_unload_empties_the_crontab(scheduled_database: Database) -> None:
 def test_the_scheduler_may_do_nothing_else(scheduled_database: Database) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         scheduled_database.rows("select * from playground.accounts", role="scrip_cron")
+
+
+def test_a_job_that_did_not_run_since_it_was_due_is_told_of(scheduled_database: Database) -> None:
+    """pg_cron's own history, written as it writes it; nobody waits for its minutes."""
+    now = scheduled_database.value("select now()")
+    only = "update cron.job set active = jobname = %s"
+    scheduled_database.rows(only, ["beat"], role="postgres")
+    scheduled_database.rows("delete from playground.alerts")
+    history = """
+        insert into cron.job_run_details (jobid, runid, username, status, return_message, start_time, end_time)
+        select jobid, nextval('cron.runid_seq'), username, %s, 'as of this test', %s, %s
+        from cron.job where jobname = %s
+    """
+    watch = "select jobs.watch_platform()"
+    late = """
+        select kind, details ->> 'lastStatus', details ->> 'lastSucceededAt' is not null
+        from playground.alerts where kind like 'job_late%' order by kind
+    """
+    scheduled_database.rows("delete from cron.job_run_details", role="postgres")
+    scheduled_database.rows("update playground.platform_state set loaded_at = %s", [now])
+    try:
+        scheduled_database.clock.freeze(now + timedelta(minutes=10))
+        scheduled_database.rows(watch, role="scrip_cron")
+        assert scheduled_database.rows(late) == [], "what was just scheduled has time"
+        for job, status, age in [
+            ("beat", "succeeded", timedelta(minutes=1)),
+            ("beat", "failed", timedelta()),
+            ("purge", "succeeded", timedelta()),
+        ]:
+            instant = now - age
+            scheduled_database.rows(history, [status, instant, instant, job], role="postgres")
+        scheduled_database.clock.freeze(now + timedelta(minutes=14))
+        scheduled_database.rows(watch, role="scrip_cron")
+        assert scheduled_database.rows(late) == [], "a minute missed is not late yet"
+        scheduled_database.clock.freeze(now + timedelta(minutes=17))
+        for _ in range(2):
+            scheduled_database.rows(watch, role="scrip_cron")
+        assert scheduled_database.rows(late) == [("job_late: beat", "failed", True)]
+        scheduled_database.rows(only, ["purge"], role="postgres")
+        scheduled_database.clock.freeze(now + timedelta(minutes=80))
+        scheduled_database.rows(watch, role="scrip_cron")
+        assert ("job_late: purge", "succeeded", True) in scheduled_database.rows(late)
+    finally:
+        scheduled_database.clock.release()
