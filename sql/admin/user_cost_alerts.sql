@@ -31,7 +31,7 @@ comment on view admin.user_cost_alerts is
   'Who came near a limit, reached it or was throttled: one row for each person, kind and hour, day or month. Acknowledge: admin.acknowledge_alert(id, reason).';
 comment on column admin.user_cost_alerts.id is 'The alert.';
 comment on column admin.user_cost_alerts.user_id is 'Whom it is about.';
-comment on column admin.user_cost_alerts.alert_type is 'warning_50, warning_75 …: so many percent of a cost limit are used; limit_exceeded: a run was refused for a limit, or would have been; throttled: one was refused for an operator''s throttle.';
+comment on column admin.user_cost_alerts.alert_type is 'warning_50, warning_75 …: so many percent of a cost limit are used; limit_exceeded: a run was refused for a limit, or would have been; throttled: one was refused for an operator''s throttle. Any other word: what was odd about a run, such as input_underestimated.';
 comment on column admin.user_cost_alerts.threshold_amount is 'What was reached: US dollars, or runs for a limit of runs.';
 comment on column admin.user_cost_alerts.current_amount is 'What was used at that moment, in the same unit.';
 comment on column admin.user_cost_alerts.limit_source is 'Which limit: cost_month, cost_day, runs_hour, runs_concurrent or own_cap.';
