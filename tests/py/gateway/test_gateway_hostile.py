@@ -191,10 +191,10 @@ async def test_a_package_name_that_cannot_be_stored_does_not_exist(lonely: World
 
 
 @pytest.mark.parametrize("key_id", ["1", "%00", "x" * 36, "..%2f..", "' or 1=1"])
-async def test_an_id_that_is_none_is_not_found(lonely: World, person: Person, key_id: str):
+async def test_an_id_that_is_none_is_not_found(lonely: World, world: World, person: Person, key_id: str):
     session = await lonely.get(f"{API}/playground/sessions/{key_id}", person)
     assert (session.status, session.error) == (404, "session_not_found")
-    key = await lonely.call("DELETE", f"{API}/auth/keys/{key_id}", person)
+    key = await world.call("DELETE", f"{API}/auth/keys/{key_id}", person)
     assert (key.status, key.error) == (404, "api_key_not_found")
 
 
