@@ -9,10 +9,12 @@ from aiohttp import web
 from gateway import db, metrics
 from gateway.errors import FORBIDDEN, UNAVAILABLE, Refusal
 from gateway.keys import CODE_VERSION, DOCUMENTS, POOL, SETTINGS
+from gateway.tokens import issue_access_token
 
 OLDEST_HEARTBEAT_SECONDS = 150
 # Verified every 5 minutes: a check that does not end any more is no good news.
 OLDEST_VERIFICATION_SECONDS = 1800
+NOBODY = "00000000-0000-0000-0000-000000000000"
 ALIVE = b'{"status":"ok"}'
 # The page's one style sheet is inside it, and it runs nothing.
 DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -26,6 +28,7 @@ class Health(msgspec.Struct, rename="camel"):
     ledger_verified_age_seconds: float | None
     ledger_violations: int | None
     scheduler: bool
+    tokens: bool | None = None
 
 
 async def healthz(_: web.Request) -> web.Response:
@@ -36,12 +39,15 @@ async def healthz(_: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """Whether runs would work: database, its code, its scheduler, its ledger."""
     try:
-        health = msgspec.json.decode(await db.document(request.app[POOL], "get_health"), type=Health)
+        # A token of nobody's, to see that the database takes what this gateway signs.
+        token = issue_access_token(request.app[SETTINGS], NOBODY)
+        health = msgspec.json.decode(await db.document(request.app[POOL], "get_health", token=token), type=Health)
     except Refusal:
         return _readiness({"database": False})
     return _readiness(
         {
             "database": True,
+            "tokens": health.tokens is not False,
             "codeVersion": health.code_version == request.app[CODE_VERSION],
             # Without a scheduler everything works, only later, so its absence is no fault.
             "heartbeat": not health.scheduler or (health.heartbeat_age_seconds or 0) < OLDEST_HEARTBEAT_SECONDS,

@@ -26,6 +26,7 @@ from scripts.setup.configuration import set_frontend
 from scripts.setup.console import SetupError
 from scripts.setup.stripe import configure_stripe
 from scripts.setup.system import find_postgres, put_on_path, require_client
+from scripts.setup.tokens import configure_tokens
 
 ATTEMPTS = 15
 PAUSE_SECONDS = 1.0
@@ -160,6 +161,7 @@ def configure(database_url: str, environment: Mapping[str, str]) -> None:
     if frontend := environment.get("FRONTEND_URL", "").strip():
         set_frontend(database_url, frontend, "where this deploy has its pages")
     configure_stripe(database_url, environment)
+    configure_tokens(database_url, environment)
 
 
 def rollback(database_url: str, count: int, root: Path = ROOT, say: Say = print) -> None:

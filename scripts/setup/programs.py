@@ -117,16 +117,21 @@ def _kept_port(file: Path) -> int:
 
 def start_gateway(folder: Path, settings: dict[str, str], running: ExitStack) -> Child:
     """Starts the gateway on the loopback address; `running` drains and ends it."""
-    environment = {**os.environ, **settings, "HOST": "127.0.0.1"}
-    if not environment.get("JWT_SECRET"):
-        # Kept between runs, so that a login outlives a restart.
-        environment |= {"JWT_SECRET": kept_secret(folder / "jwt-secret"), "DEMO": "true"}
+    environment = {**os.environ, **signing_secret(folder), **settings, "HOST": "127.0.0.1"}
     child = start(
         "the gateway", [sys.executable, "-P", "-m", "gateway"], log=folder / "gateway.log", env=environment, cwd=ROOT
     )
     drain = float(environment.get("DRAIN_SECONDS") or DRAIN_SECONDS)
     running.callback(child.stop, wait=drain + STOP_MARGIN_SECONDS)
     return child
+
+
+def signing_secret(folder: Path) -> dict[str, str]:
+    """What is to be added to the environment where it names no secret to sign tokens with."""
+    if os.environ.get("JWT_SECRET", "").strip():
+        return {}
+    # Kept between runs, so that a login outlives a restart.
+    return {"JWT_SECRET": kept_secret(folder / "jwt-secret"), "DEMO": "true"}
 
 
 def kept_secret(file: Path) -> str:

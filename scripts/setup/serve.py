@@ -19,7 +19,14 @@ from scripts.setup.demo import DemoLogin, load_demo
 from scripts.setup.migrate import bootstrap, configure, migrate
 from scripts.setup.paths import data_home
 from scripts.setup.processes import Child
-from scripts.setup.programs import free_port, start_gateway, start_simulator, start_stripe_simulator, wait_until_ready
+from scripts.setup.programs import (
+    free_port,
+    signing_secret,
+    start_gateway,
+    start_simulator,
+    start_stripe_simulator,
+    wait_until_ready,
+)
 from scripts.setup.server import check_server, gateway_login, report_lacks
 from scripts.setup.stripe import configure_simulated_stripe
 from scripts.setup.system import put_on_path, require_client, require_postgres, upgrade_minor
@@ -93,7 +100,8 @@ def serve(options: argparse.Namespace, folder: Path, running: ExitStack) -> int:
     address = f"http://127.0.0.1:{port}"
     # Links to buy credits lead where this gateway is, unless told otherwise.
     frontend = {} if os.environ.get("FRONTEND_URL") else {"FRONTEND_URL": address}
-    login = prepare(admin, {**os.environ, **frontend}, with_demo=not options.no_demo)
+    # The database looks at tokens too, so it is told what they are signed with before anybody gets one.
+    login = prepare(admin, {**os.environ, **frontend, **signing_secret(folder)}, with_demo=not options.no_demo)
     environment = {"DATABASE_URL": gateway_url, "PORT": str(port), "WORKERS": str(options.workers), **frontend}
     simulator = start_simulator(folder, running)
     if simulator is not None:

@@ -35,7 +35,7 @@ def test_what_has_no_file_is_swept_and_nothing_else(fresh_database: Database, on
         """
         set role scrip_owner;
         create function engine.stale(p_of_old int) returns int language sql as 'select 1';
-        create function api.get_health(p_overload text) returns text language sql as 'select p_overload';
+        create function api.get_health(p_overload int) returns int language sql as 'select p_overload';
         create procedure jobs.stale() language sql as 'select 1';
         create aggregate admin.stale(int) (sfunc = int4pl, stype = int);
         create view analytics.stale as select engine.stale(1) as one;

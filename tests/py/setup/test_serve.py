@@ -64,6 +64,13 @@ def rest_of_greeting(running: Serving) -> list[str]:
     return [line for line in lines if line]
 
 
+def post(address: str, path: str, body: dict[str, str], token: str = "") -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"{address}/api/v1{path}", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as reply:
+        return json.load(reply)
+
+
 def descendants(pid: int) -> list[int]:
     children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return children + [below for child in children for below in descendants(child)]
@@ -97,6 +104,9 @@ def test_one_folder_through_three_starts(folder: Path) -> None:
     assert len(first.descendants) >= 4  # PostgreSQL, the simulator, the gateway and its worker
     with urllib.request.urlopen(f"{first.address}/healthz") as reply:
         assert reply.status == 200
+    person = post(first.address, "/auth/register", {"email": "ann@scrip.example", "password": "correct horse"})
+    # The database takes tokens that this gateway signs, or there would be no key.
+    assert post(first.address, "/auth/keys", {"name": "laptop"}, person["accessToken"])["key"].startswith("scrip_")
     intruder = serve(folder)
     _, complaint = intruder.communicate(timeout=PATIENCE_SECONDS)
     assert intruder.returncode == 1

@@ -1,12 +1,13 @@
 begin;
 \ir ../helpers.psql
-select plan(4);
+\ir ../tokens.psql
+select plan(8);
 select tests.freeze('2026-11-20 12:00:00+00');
 update playground.platform_state set code_version = 'abc', heartbeat_at = null, ledger_verified_at = null, ledger_violations = 0;
 
 select is(
   api.get_health()::jsonb - 'scheduler',
-  '{"database": true, "codeVersion": "abc", "heartbeatAt": null, "heartbeatAgeSeconds": null, "ledgerVerifiedAt": null, "ledgerVerifiedAgeSeconds": null, "ledgerViolations": 0}'::jsonb,
+  '{"database": true, "codeVersion": "abc", "heartbeatAt": null, "heartbeatAgeSeconds": null, "ledgerVerifiedAt": null, "ledgerVerifiedAgeSeconds": null, "ledgerViolations": 0, "tokens": null}'::jsonb,
   'before anything ran'
 );
 select jobs.beat() \g /dev/null
@@ -17,6 +18,12 @@ select is(
   api.get_health() ->> 'scheduler', exists (select from pg_extension where extname = 'pg_cron')::text,
   'a scheduler is there when the database has pg_cron'
 );
+
+select is(api.get_health('x') ->> 'tokens', 'true', 'where no token secret was told, any will do');
+select tests.token_of('00000000-0000-0000-0000-000000000000') as token \gset
+select is(api.get_health(:'token') ->> 'tokens', 'true', 'a gateway whose tokens are taken is told so');
+select is(api.get_health('x') ->> 'tokens', 'false', 'and one whose are not');
+select is(api.get_health() ->> 'tokens', null, 'who shows none is told nothing');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../tokens.psql
-select plan(33);
+select plan(32);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 select admin.set_admin(:'ann_id', true, 'for a test') \g /dev/null
@@ -32,6 +32,39 @@ select is(engine.read_cursor(engine.write_cursor('a', '1'), '[a-z] [0-9]'), arra
 select throws_ok(format('select engine.read_cursor(%L, %L)', text, '[a-z] [0-9]'), 'SCV01', null, 'what was not written is not read: ' || left(text, 10))
 from (values ('zz'), (engine.write_cursor('a', 'b')), (repeat('61', 300))) as listed (text);
 select is(engine.instant_of_cursor(engine.cursor_instant('2026-11-20 12:00:00.123457+00')), '2026-11-20 12:00:00.123457+00', 'instants keep their microseconds');
+select is(array[engine.percent_used(1, 3), engine.percent_used(0, 0.5), engine.percent_used(5, 4), engine.percent_used(0, 0), engine.percent_used(1, null)], array[33.33, 0, 125, 100, null],
+  'how much of a limit is used: of none at all, everything; without one, nothing is said');
+select is(
+  engine.tier_document(tiers) - 'alertThresholds',
+  '{"tier": "free", "isUnlimited": false, "monthlyUsd": 0.5, "dailyUsd": 0.1, "runsPerHour": 10, "concurrentRuns": 20, "throttleOnExceed": true, "isActive": true}', 'a tier is shown with its limits')
+from playground.tiers where tier = 'free';
+-- what a person costs
+update playground.cost_windows set cost_usd = 0 where user_id = :'bob_id';
+insert into playground.cost_windows (user_id, kind, starts_at, cost_usd, budget_usd, open_usd, runs)
+values (:'bob_id', 'month', '2026-11-01 00:00:00+00', 0.2, 0.1, 0.05, 9), (:'bob_id', 'day', '2026-11-20 00:00:00+00', 0.1, 0, 0, 3), (:'bob_id', 'hour', '2026-11-20 12:00:00+00', 0.1, 0, 0, 2);
+select engine.alert_once(:'bob_id', '2026-11-20 00:00:00+00', 'test', '{"a": 1}', engine.now()) \g /dev/null
+select admin.set_user_limit(:'bob_id', 'a good cause', '2026-11-21 00:00:00+00', p_monthly_usd => 1) \g /dev/null
+select is(
+  engine.user_costs_json(:'bob_id')::jsonb - array['email', 'userId', 'alerts', 'overrides', 'throttledReason'],
+  '{"tier": "free", "currentMonthCost": 0.3, "costLimit": 1, "percentUsed": 25, "isThrottled": true, "throttledBy": "cost_day", "throttledUntil": "2026-11-21T00:00:00.000000Z",
+    "daily": {"cost": 0.1, "limit": 0.1, "percentUsed": 100, "resetsAt": "2026-11-21T00:00:00.000000Z"},
+    "hourly": {"runs": 2, "limit": 10, "percentUsed": 20, "resetsAt": "2026-11-20T13:00:00.000000Z"},
+    "resetsAt": "2026-12-01T00:00:00.000000Z", "ownCap": null}',
+  'what a person cost, of which limit how much is used, what keeps them from runs and until when');
+select is(
+  engine.user_costs_json(:'bob_id')::jsonb #> '{overrides,0}' #- '{setBy}',
+  '{"monthlyUsd": 1, "dailyUsd": null, "runsPerHour": null, "concurrentRuns": null, "reason": "a good cause", "setAt": "2026-11-20T12:00:00.000000Z", "until": "2026-11-21T00:00:00.000000Z"}',
+  'which limits an operator gave, why and until when');
+select is(
+  (engine.user_costs_json(:'bob_id')::jsonb #> '{alerts,0}') - array['id', 'email', 'userId'],
+  '{"kind": "test", "windowStartsAt": "2026-11-20T00:00:00.000000Z", "details": {"a": 1}, "createdAt": "2026-11-20T12:00:00.000000Z", "acknowledgedAt": null, "acknowledgedBy": null}',
+  'and the alerts');
+select is(engine.user_costs_json(:'bob_id') ->> 'throttledReason', throttled_reason, 'the reason is the one that operators read') from admin.users where id = :'bob_id';
+select tests.advance('12 hours') \g /dev/null
+select is((engine.user_costs_json(:'bob_id')::jsonb - 'alerts') @> '{"costLimit": 0.5, "overrides": [], "isThrottled": false}', true, 'what has ended is not shown');
+select admin.set_unlimited(:'bob_id', true, 'x') \g /dev/null
+select is(engine.user_costs_json(:'bob_id')::jsonb @> '{"costLimit": null, "percentUsed": null, "hourly": {"limit": null}, "tier": "unlimited"}', true, 'who is unlimited has no limit');
+select is(engine.user_costs_json(gen_random_uuid())::text, null, 'of nobody there is nothing');
 select lives_ok('select engine.check_limit(100)', 'a hundred rows are a page');
 select throws_ok(format('select engine.check_limit(%L)', rows), 'SCV01', null, 'but not ' || coalesce(rows, 'null')) from (values ('0'), ('101')) as listed (rows);
 select * from finish();
