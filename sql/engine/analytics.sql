@@ -74,6 +74,40 @@ as $$
 $$;
 comment on function engine.column_list(text[], text[]) is 'Names of columns, quoted, as a statement lists them.';
 
+create or replace function engine.drop_cache(p_view regclass)
+returns void
+language plpgsql volatile
+as $$
+declare
+  v_reader regclass;
+begin
+  -- Whoever reads has locked what they named before what is under it; so is it done here, or each would wait for the other.
+  -- To name the owner again is to lock one view, and nothing under it.
+  for v_reader in
+    with recursive reader (oid, depth) as (
+      select p_view::oid, 0
+      union all
+      select rule.ev_class, reader.depth + 1
+      from reader
+      join pg_catalog.pg_depend as dependency on dependency.refclassid = 'pg_class'::regclass and dependency.refobjid = reader.oid
+      join pg_catalog.pg_rewrite as rule on dependency.classid = 'pg_rewrite'::regclass and rule.oid = dependency.objid
+      where rule.ev_class <> reader.oid
+    )
+    select oid
+    from reader
+    group by oid
+    order by max(depth) desc
+  loop
+    if exists (select from pg_catalog.pg_class where oid = v_reader and relkind = 'm') then
+      execute format('alter materialized view %s owner to current_user', v_reader);
+    else
+      execute format('alter view %s owner to current_user', v_reader);
+    end if;
+  end loop;
+  execute format('drop view %s cascade', p_view);
+end $$;
+comment on function engine.drop_cache(regclass) is 'Drops a live view with its cache, their doors and whatever else reads them; what has a file is made again by the load that called this.';
+
 create or replace function engine.build_cache(p_name text, p_key_columns text[], p_hidden_columns text[])
 returns boolean
 language plpgsql volatile
@@ -110,7 +144,9 @@ begin
     -- Filled beside the one in use; only then, for the rest of the load, whoever reads it waits.
     execute format('create materialized view rollup.%I as select * from %s', p_name || '_cache_new', v_new);
     execute format('create unique index on rollup.%I (%s)', p_name || '_cache_new', engine.column_list(p_key_columns));
-    execute format('drop view if exists rollup.%I cascade', p_name || '_now');
+    if v_now is not null then
+      perform engine.drop_cache(v_now);
+    end if;
     execute format('alter view %s set schema rollup', v_new);
     execute format('alter view rollup.%I rename to %I', p_name || '_new', p_name || '_now');
     execute format('alter materialized view rollup.%I rename to %I', p_name || '_cache_new', p_name || '_cache');
@@ -155,7 +191,7 @@ begin
       and left(relname, -4) not in (select name from engine.analytics_caches())
   loop
     raise warning 'sweep: dropping rollup.% and its cache, which have no file', v_stale;
-    execute format('drop view rollup.%I cascade', v_stale);
+    perform engine.drop_cache(format('rollup.%I', v_stale));
     delete from rollup.refreshes where name = left(v_stale, -4);
   end loop;
   for v_cache in
