@@ -85,6 +85,7 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/usage.sql
 \ir engine/explanations.sql
 \ir engine/repricing.sql
+\ir engine/health.sql
 \ir engine/history.sql
 \ir engine/verification.sql
 \ir engine/quotes.sql
@@ -219,6 +220,7 @@ select engine.build_analytics() \g /dev/null
 
 -- admin: the operators' door
 \ir admin/import_package.sql
+\ir admin/list_jobs.sql
 \ir admin/acknowledge_alert.sql
 \ir admin/alert_deliveries.sql
 \ir admin/balance_at.sql
@@ -233,7 +235,7 @@ select engine.build_analytics() \g /dev/null
 \ir admin/explain_charge.sql
 \ir admin/find_user.sql
 \ir admin/forget_customer.sql
-\ir admin/get_instant.sql
+\ir admin/health.sql
 \ir admin/grant_credits.sql
 \ir admin/reconcile_provider_bill.sql
 \ir admin/reconcile_stripe_object.sql
@@ -267,6 +269,15 @@ select engine.build_analytics() \g /dev/null
 \ir admin/verify_organization.sql
 
 \ir admin/stripe_events.sql
+\ir admin/alerts.sql
+\ir admin/audit_log.sql
+\ir admin/billing_tasks.sql
+\ir admin/jobs.sql
+\ir admin/models.sql
+\ir admin/notices.sql
+\ir admin/providers.sql
+\ir admin/tiers.sql
+\ir admin/user_limits.sql
 \ir admin/cost_limits_config.sql
 \ir admin/users.sql
 \ir admin/organizations.sql

@@ -1,0 +1,21 @@
+create or replace view admin.audit_log as
+select
+  audit_id,
+  created_at,
+  actor,
+  acting_user_id,
+  action,
+  nullif(user_id, '00000000-0000-0000-0000-000000000000') as user_id,
+  subject,
+  before,
+  after,
+  reason,
+  request_id
+from playground.audit_log;
+comment on view admin.audit_log is
+  'When you ask who changed something, when and why: one line a change, by operators in SQL and admins over HTTP; append-only. The last ones: order by created_at desc, audit_id desc limit 50. Kept for audit_retention.';
+comment on column admin.audit_log.actor is 'The role that was logged in to the database.';
+comment on column admin.audit_log.acting_user_id is 'The admin for whom the gateway acted; null for who came by SQL.';
+comment on column admin.audit_log.user_id is 'The person concerned; null when it is nobody in particular.';
+comment on column admin.audit_log.subject is 'What was changed, where it is no person: a setting, a model, an event.';
+comment on column admin.audit_log.request_id is 'X-Request-Id of the request that asked for it.';

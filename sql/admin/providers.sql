@@ -1,0 +1,33 @@
+create or replace view admin.providers as
+select
+  p.provider,
+  p.is_enabled,
+  coalesce(spend.usd, 0) as spent_today_usd,
+  p.daily_ceiling_usd,
+  p.stops_at_ceiling,
+  p.stops_at_ceiling and coalesce(spend.usd, 0) >= p.daily_ceiling_usd as is_stopped,
+  bill.starts_at as last_bill_of,
+  bill.billed_usd as last_billed_usd,
+  bill.recorded_usd as last_recorded_usd
+from playground.providers p
+cross join (select date_trunc('day', engine.now(), 'UTC') as starts_at) as today
+left join lateral (
+  select sum(s.cost_usd) as usd
+  from playground.provider_spend s
+  where s.provider = p.provider and s.starts_at = today.starts_at
+) as spend on true
+left join lateral (
+  select *
+  from playground.provider_bills b
+  where b.provider = p.provider
+  order by b.starts_at desc
+  limit 1
+) as bill on true;
+comment on view admin.providers is
+  'When a provider costs too much or is to be stopped: what it cost today (UTC) against its ceiling. Switch: admin.set_provider_enabled; ceiling: admin.set_provider_ceiling; its bill against our figure: admin.reconcile_provider_bill.';
+comment on column admin.providers.spent_today_usd is 'API cost of ended runs of this UTC day, in US dollars, simulated ones included.';
+comment on column admin.providers.daily_ceiling_usd is 'The most it may cost in a UTC day, in US dollars.';
+comment on column admin.providers.is_stopped is 'New runs are refused until the next UTC day, because the ceiling is reached.';
+comment on column admin.providers.last_bill_of is 'The last UTC day whose bill was compared.';
+comment on column admin.providers.last_billed_usd is 'What the provider says that day cost, in US dollars.';
+comment on column admin.providers.last_recorded_usd is 'What our usage of that day cost when the bill was entered, in US dollars.';

@@ -1,0 +1,13 @@
+begin;
+\ir ../helpers.psql
+select plan(3);
+select tests.freeze('2026-11-20 12:00:00+00');
+select tests.make_user() as ann_id \gset
+select engine.alert_once(:'ann_id', '2026-11-01', 'test', '{"costUsd": 1}', engine.now()) \g /dev/null
+select engine.alert_once('00000000-0000-0000-0000-000000000000', '2026-11-20', 'margin_low', '{}', engine.now()) \g /dev/null
+select is(array_agg(format('%s %s %s', kind, user_id, details) order by kind),
+  array['margin_low  {}', 'test ' || :'ann_id' || ' {"costUsd": 1}'], 'alerts of people and of the platform') from admin.alerts;
+select is(count(*), 2::bigint, 'all of which wait for somebody') from admin.alerts where acknowledged_at is null;
+select lives_ok($$ select tests.run_as('scrip_operator', 'select * from admin.alerts') $$, 'operators read it');
+select * from finish();
+rollback;
