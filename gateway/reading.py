@@ -48,7 +48,7 @@ async def read_body(request: web.Request, kind: type[T], max_bytes: int) -> T:
         raise Refusal(MALFORMED_JSON) from None
     # JSON can hide a NUL behind an escape only, so most bodies need no second look.
     if rb"\u0000" in octets:
-        _refuse_unstorable(msgspec.to_builtins(body))
+        _refuse_unstorable(msgspec.json.decode(msgspec.json.encode(body)))
     return body
 
 

@@ -64,6 +64,7 @@ AGREED = [
     "GET /playground/credits/purchases",
     "POST /playground/credits/redeem",
     "POST /playground/credits/gift",
+    "PUT /playground/cost-cap",
     "GET /playground/pricing",
     "POST /playground/subscribe",
     "GET /playground/subscription",
