@@ -18,6 +18,7 @@ from scripts.benchmark.figures import Figures
 from scripts.benchmark.gateway import Gateway
 from scripts.benchmark.ledger import Ledger
 from scripts.benchmark.money import Webhook
+from scripts.benchmark.rollup import Rollup
 from scripts.benchmark.scale import Scale
 from scripts.setup.cluster import DATABASE, Cluster
 from scripts.setup.console import SetupError, step
@@ -29,7 +30,7 @@ PARTS = ("sql", "growth", "webhook", "http", "stream")
 FEW, QUICK_MANY, MANY = 10, 100, 2000  # transactions of each account
 SCALE, QUICK_SCALE = 1000, 20
 # Longer than all others together: only when asked for.
-LONG_PARTS = ("scale",)
+LONG_PARTS = ("scale", "rollup")
 DEEP_HISTORY = 25_000
 
 
@@ -44,7 +45,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures as one flat object")
     parser.add_argument("--quick", action="store_true", help="shorter runs and less data: a minute, rougher figures")
     parser.add_argument(
-        "--only", choices=PARTS + LONG_PARTS, help="only this part (scale takes half an hour and 20 GB)"
+        "--only",
+        choices=PARTS + LONG_PARTS,
+        help="only this part (scale takes half an hour and 20 GB, rollup five minutes and 4 GB)",
     )
     return parser.parse_args(arguments)
 
@@ -113,6 +116,9 @@ def measure(folder: Path, parts: tuple[str, ...], running: ExitStack, *, is_quic
         scale.make(prompts, QUICK_SCALE if is_quick else SCALE, figures)
         with step("measuring at scale"):
             scale.measure(figures)
+    if "rollup" in parts:
+        with step("refreshing the analysts' views"):
+            Rollup(cluster, prompts, is_quick=is_quick).measure(figures)
     if "http" in parts or "stream" in parts:
         with ExitStack() as programs:
             gateway = Gateway(cluster, folder, prompts, seconds, rounds, programs)
