@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -114,6 +115,11 @@ def operator(database: Database) -> Iterator[Operator]:
             administrator.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
 
 
+def log_in(database: Database, operator: Operator) -> psycopg.Connection[tuple[Any, ...]]:
+    """Another window of the same operator."""
+    return psycopg.connect(address.with_login(database.admin_url, operator.name, PASSWORD), autocommit=True)
+
+
 @pytest.fixture
 def ann(database: Database) -> Person:
     who = person(database, "ann@scrip.example")
@@ -209,6 +215,23 @@ def test_limits_of_tiers_are_read_and_changed(database: Database, operator: Oper
         "unlimited": Decimal("999999.99"),
     }
     assert len(audit(database, "set_limits")) == 11
+
+
+def test_two_who_change_a_tier_at_once_both_do(database: Database, operator: Operator) -> None:
+    with log_in(database, operator) as first, log_in(database, operator) as second, ThreadPoolExecutor(1) as pool:
+        first.execute("begin")
+        first.execute("update cost_limits_config set monthly_cost_limit = 7 where tier_name = 'free'")
+        later = pool.submit(
+            second.execute, "update cost_limits_config set hourly_request_limit = 70 where tier_name = 'free'"
+        )
+        database.wait_for_lock_waits()
+        first.execute("commit")
+        assert later.result().rowcount == 1
+    assert [row[1:4] for row in operator.runs("limits") if row[0] == "free"] == [(7, Decimal("0.10"), 70)]
+    assert [(line[4]["monthlyUsd"], line[5]["runsPerHour"]) for line in audit(database, "set_limits")] == [
+        (0.5, 10),
+        (7, 70),
+    ]
 
 
 def test_a_person_is_throttled_and_let_go(database: Database, operator: Operator, ann: Person, bob: Person) -> None:
@@ -404,20 +427,19 @@ def test_views_do_nothing_person_by_person(database: Database) -> None:
         """
         with registered as (
           insert into playground.accounts (account_id, kind, last_instant, last_effective_at, created_at)
-          select gen_random_uuid(), 'user', %(noon)s, %(noon)s, %(noon)s from generate_series(1, 2000)
+          select gen_random_uuid(), 'user', engine.now(), engine.now(), engine.now() from generate_series(1, 2000)
           returning account_id
         ), people as (
           insert into playground.users (user_id, account_id, email, created_at)
-          select account_id, account_id, row_number() over () || '@scrip.example', %(noon)s from registered
+          select account_id, account_id, row_number() over () || '@scrip.example', engine.now() from registered
         ), lots as (
           insert into playground.grants (account_id, bucket, source, granted, remaining, granted_at, last_number)
-          select account_id, 'purchased', 'signup', 5, 0, %(noon)s, 0 from registered
+          select account_id, 'purchased', 'signup', 5, 0, engine.now(), 0 from registered
         )
         insert into playground.cost_windows (user_id, kind, starts_at, cost_usd)
-        select account_id, kind, date_trunc(kind, %(noon)s, 'UTC'), 0.09
+        select account_id, kind, date_trunc(kind, engine.now(), 'UTC'), 0.09
         from registered, unnest('{hour,day,month}'::text[]) as kind
-        """,
-        {"noon": NOON},
+        """
     )
     database.rows("select admin.refresh_user_cost_analytics()")
     database.rows("analyze", role="postgres")
