@@ -22,7 +22,7 @@ left join lateral (
   limit 1
 ) as given on true
 left join playground.grants o
-  on o.account_id = g.account_id and o.grant_id = coalesce(g.from_grant_id, g.grant_id) and g.source in ('period', 'rollover')
+  on o.account_id = g.account_id and o.grant_id = case when g.source in ('period', 'rollover') then coalesce(g.from_grant_id, g.grant_id) end
 left join playground.periods p
   on p.account_id = o.account_id and p.subscription_id = o.subscription_id and p.grant_id = o.grant_id
 left join playground.invoices i
@@ -34,9 +34,11 @@ create or replace function engine.roll_up_ledger()
 returns bigint
 language plpgsql volatile
 -- Each line is looked up by its keys, whatever the planner believes of a queue that is filled and emptied all day: other
--- joins would read the history.
+-- plans would read the history.
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
   v_started_at constant timestamptz := clock_timestamp();
@@ -50,15 +52,19 @@ begin
     select t.account_id, t.number, t.type::text as type, t.amount, t.hold_id, date_trunc('month', t.effective_at, 'UTC') as month
     from taken
     join playground.transactions t using (account_id, number)
+  ), piece as materialized (
+    -- Before the lots: by way of those of the account all of its history would be read.
+    select l.*, p.grant_id, p.amount as credits
+    from line l
+    join playground.transaction_parts p using (account_id, number)
   ), part as materialized (
-    select l.*, l.type = 'monthly' and exists (
+    select p.*, lot.source, lot.bucket, lot.currency, lot.paid, p.credits * lot.price as value,
+      p.type = 'monthly' and exists (
         select
         from playground.transaction_parts e
         where e.account_id = p.account_id and e.grant_id = p.grant_id and e.number < p.number
-      ) as is_restored,
-      p.amount as credits, lot.source, lot.bucket, lot.currency, lot.paid, p.amount * lot.price as value
-    from line l
-    join playground.transaction_parts p using (account_id, number)
+      ) as is_restored
+    from piece p
     join engine.lot_prices lot on lot.account_id = p.account_id and lot.grant_id = p.grant_id
   ), counted as (
     insert into rollup.line_months as m (month, type, lines, amount)
