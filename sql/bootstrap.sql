@@ -198,6 +198,15 @@ begin
   end if;
   -- Row security of cron.job and cron.job_run_details shows each role its own jobs only.
   grant usage on schema cron to scrip_cron;
+  -- Its own jobs only: admin.set_jobs_active.
+  if to_regprocedure('cron.alter_job(bigint, text, text, text, text, boolean)') is not null then
+    begin
+      grant execute on function cron.alter_job(bigint, text, text, text, text, boolean) to scrip_cron;
+    exception
+      when insufficient_privilege then
+        raise warning 'skipped: switching jobs off by admin.set_jobs_active (%)', sqlerrm;
+    end;
+  end if;
 exception
   when undefined_file or feature_not_supported or insufficient_privilege or undefined_object
     or invalid_parameter_value or raise_exception then

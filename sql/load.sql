@@ -207,6 +207,7 @@ select engine.build_analytics() \g /dev/null
 \ir jobs/expire_holds.sql
 \ir jobs/expire_rollover_credits.sql
 \ir jobs/list_job_runs.sql
+\ir jobs/set_jobs_active.sql
 \ir jobs/process_gifts.sql
 \ir jobs/process_monthly_reset.sql
 \ir jobs/process_parked_events.sql
@@ -247,6 +248,7 @@ select engine.build_analytics() \g /dev/null
 \ir admin/set_limits.sql
 \ir admin/reset_monthly_api_costs.sql
 \ir admin/set_admin.sql
+\ir admin/set_jobs_active.sql
 \ir admin/set_member.sql
 \ir admin/set_model_enabled.sql
 \ir admin/set_model_price.sql

@@ -12,7 +12,7 @@ select
   message
 from admin.list_jobs();
 comment on view admin.jobs is
-  'When something did not happen by itself: every job of this database as pg_cron remembers it (three days); no rows where there is no pg_cron. After a restore jobs may be switched off: cron.alter_job(jobid, active => true) as scrip_cron.';
+  'When something did not happen by itself: every job of this database as pg_cron remembers it (three days); no rows where there is no pg_cron. On a restored copy: admin.set_jobs_active.';
 comment on column admin.jobs.schedule is 'Minute, hour, day, month, weekday; UTC.';
 comment on column admin.jobs.last_duration is 'How long the last run took; null while it runs.';
 comment on column admin.jobs.last_succeeded_at is 'When the last run that succeeded began.';

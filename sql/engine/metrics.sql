@@ -100,6 +100,10 @@ as $$
   cross join clock
   where job.last_succeeded_at is not null
   union all
+  select 'scrip_job_late', 'gauge', '1 when a job of the scheduler has not succeeded since it was due', jsonb_build_object('job_name', job.name), job.is_late::integer
+  from clock
+  cross join lateral engine.job_states(clock.now) as job
+  union all
   select 'scrip_ledger_violations', 'gauge', 'Violations that the last self-check of the ledger found', '{}', ledger_violations from playground.platform_state
 $$;
 comment on function engine.list_metrics() is

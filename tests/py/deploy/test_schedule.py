@@ -62,6 +62,27 @@ def test_a_job_that_was_switched_off_stays_off(scheduled_database: Database) -> 
     assert ("purge", False) in [(job[0], job[3]) for job in scheduled_database.rows(JOBS, role="postgres")]
 
 
+def test_all_jobs_are_switched_off_on_a_copy_and_on_when_it_takes_over(scheduled_database: Database) -> None:
+    names = sorted(job[0] for job in scheduled_database.rows(JOBS, role="postgres"))
+    switch = "select admin.set_jobs_active(%s, 'a restored copy')"
+    assert scheduled_database.value(switch, [False], role="scrip_operator") == names
+    load(scheduled_database.admin_url)
+    assert not any(job[3] for job in scheduled_database.rows(JOBS, role="postgres"))
+    assert scheduled_database.value(switch, [False], role="scrip_operator") == [], "nothing is left to switch off"
+    one = scheduled_database.value("select admin.set_jobs_active(true, 'alone', 'beat')", role="scrip_operator")
+    assert one == ["beat"]
+    assert scheduled_database.value(switch, [True], role="scrip_operator") == [name for name in names if name != "beat"]
+    assert all(job[3] for job in scheduled_database.rows(JOBS, role="postgres"))
+    written = scheduled_database.rows(
+        "select actor, reason, subject from playground.audit_log where action = 'set_jobs_active' order by created_at"
+    )
+    assert written == [
+        ("scrip_operator", "a restored copy", None),
+        ("scrip_operator", "alone", "beat"),
+        ("scrip_operator", "a restored copy", None),
+    ]
+
+
 def test_the_unload_empties_the_crontab(scheduled_database: Database) -> None:
     scheduled_database.psql("-f", "sql/unload.sql")
     assert scheduled_database.rows(JOBS, role="postgres") == []
