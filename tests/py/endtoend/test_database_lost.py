@@ -118,6 +118,28 @@ async def the_first_two_come_back(books: Books, people: dict[Stage, Person], sce
         assert books.balance(people[stage])["held"] == 0
 
 
+async def test_after_a_crash_of_postgres_requests_are_counted_anew(
+    perishable: Perishable, proxy_of_perishable: DatabaseProxy, session: aiohttp.ClientSession
+) -> None:
+    books = Books(perishable.database)
+    books.rows("select admin.set_request_limit('writes', 'user', 3, '1 day', 'test')")
+    headers = {"Authorization": f"Bearer {books.person().token}"}
+    gateway = await perishable.service.gateway()
+    books.close()
+    key = f"{gateway.address}/api/v1/auth/keys/00000000-0000-4000-8000-000000000000"
+
+    async def left() -> tuple[int, str | None]:
+        async with session.delete(key, headers=headers) as answer:
+            return answer.status, answer.headers.get("RateLimit-Remaining")
+
+    assert [await left() for _ in range(4)] == [(404, "2"), (404, "1"), (404, "0"), (429, "0")]
+    perishable.cluster.kill()
+    assert await left() == (503, None)
+    perishable.cluster.start()
+    # The limit is remembered, what was used of it is not.
+    assert await left() == (404, "2")
+
+
 async def status_of(address: str) -> int:
     async with aiohttp.ClientSession() as session, session.get(f"{address}/readyz") as response:
         return response.status
