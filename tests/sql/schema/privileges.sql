@@ -65,9 +65,9 @@ select is_empty(
 );
 select is_empty(
   $$ select role, oid::regclass from role_name, pg_class
-     where relnamespace = 'playground'::regnamespace and relkind in ('r', 'p')
+     where relnamespace in ('playground'::regnamespace, 'rollup'::regnamespace) and relkind in ('r', 'p', 'v', 'm')
        and has_table_privilege(role, oid, 'select, insert, update, delete, truncate, references, trigger') $$,
-  'no role has any privilege on a table'
+  'no role has any privilege on a table, nor on what stands between them and the views of analytics'
 );
 select is_empty(
   $$ select role, oid::regclass from role_name, pg_class
