@@ -5,7 +5,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job record;
-  v_changed text[] := '{}';
+  v_changed text[] := array[]::text[];
 begin
   -- Most databases have no pg_cron: what it keeps can only be named where it is.
   if exists (select from pg_catalog.pg_extension where extname = 'pg_cron') then

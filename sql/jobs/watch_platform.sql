@@ -4,7 +4,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_platform constant uuid := '00000000-0000-0000-0000-000000000000';
+  v_platform constant uuid := uuid '00000000-0000-0000-0000-000000000000';
   v_now constant timestamptz := engine.now();
   v_day constant timestamptz := date_trunc('day', v_now, 'UTC');
   v_month constant timestamptz := date_trunc('month', v_now, 'UTC');
@@ -54,20 +54,16 @@ begin
   -- As the next run would find it, when none comes.
   perform engine.provider_refusal(provider, null, v_now) from playground.providers order by provider;
 
-  -- A job that never ran can only be late since it was written down.
   for v_job in
-    select run.*, due.at as due_at
-    from jobs.list_job_runs() as run
-    cross join lateral (select engine.last_due(run.schedule, v_now - v_settings.job_late_after)) as due (at)
-    where run.is_active
-      and coalesce(run.last_succeeded_at, '-infinity') < due.at
-      and (run.last_started_at is not null or due.at > (select loaded_at from playground.platform_state))
+    select *, engine.last_due(schedule, v_now - v_settings.job_late_after) as due_at
+    from engine.job_states(v_now)
+    where is_late
   loop
     perform engine.alert_once(
       v_platform, v_day, 'job_late: ' || v_job.name,
       jsonb_build_object(
         'schedule', v_job.schedule, 'dueAt', engine.iso(v_job.due_at), 'lastStartedAt', engine.iso(v_job.last_started_at),
-        'lastSucceededAt', engine.iso(v_job.last_succeeded_at), 'lastStatus', v_job.last_status, 'lastMessage', left(v_job.last_message, 200)),
+        'lastSucceededAt', engine.iso(v_job.last_succeeded_at), 'lastStatus', v_job.last_status, 'lastMessage', left(v_job.message, 200)),
       v_now);
   end loop;
 

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(31);
+select plan(37);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 
@@ -110,6 +110,9 @@ from playground.alerts where kind = 'notices_failing';
 -- What an operator runs first can be run.
 select is(engine.alert_statement('cost_day_50'), null, 'what concerns one person needs no statement');
 select lives_ok(format('select tests.run_as(%L, %L)', 'scrip_operator', engine.alert_statement(kind)), format('%s names a statement that operators may run', kind))
-from (values ('ledger: holds_add_up'), ('stripe_event_parked: failed'), ('deliveries_failing')) as listed (kind);
+from unnest(array[
+  'margin_low', 'many_throttled', 'provider_spend_80: openai', 'provider_bill: openai', 'job_late: beat', 'ledger: holds_add_up', 'stripe_event_parked: failed',
+  'deliveries_failing', 'notices_failing'
+]) as listed (kind);
 select * from finish();
 rollback;
