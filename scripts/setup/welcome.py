@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.setup.demo import DemoLogin
+from scripts.setup.demo import ADMIN, DemoLogin
 from scripts.setup.paths import data_home
 
 EXAMPLE_INPUT = "Fixed the login bug where tokens expired too early and added a test"
@@ -33,7 +33,13 @@ def introduce(served: Introduction) -> None:
             f"No API key for {' and '.join(served.simulated)}: their answers come from a simulator and say so."
         )
     if login is not None:
-        lines += [f"Login: {login.email}  password: {login.password}", "", "A run, streamed and charged:", ""]
+        lines += [
+            f"Login: {login.email}  password: {login.password}",
+            f"Admin: {ADMIN.email}  password: {ADMIN.password}",
+            "",
+            "A run, streamed and charged:",
+            "",
+        ]
         lines.append(example(address, login))
         if served.stripe:
             lines += ["", "A pack, bought: open the checkoutUrl that this prints and pay with 4242 4242 4242 4242.", ""]
@@ -43,6 +49,7 @@ def introduce(served: Introduction) -> None:
     lines += [
         "",
         f"The database: {elsewhere()}scripts/psql operator",
+        f"The month as a page: {elsewhere()}scripts/report",
         f"Data and logs: {data_home() / 'serve'}",
         "Ctrl-C stops everything.",
     ]

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 
-from scripts.setup.demo import demo_packages, load_demo
+from scripts.setup.demo import ADMIN, demo_packages, load_demo
 from tests.py.support.database import Database
 
 
@@ -19,9 +19,12 @@ def test_the_demo_is_loaded_once_however_often_it_is_asked_for(fresh_database: D
         "select user_id, password_hash from api.get_credentials(%s)", [email], role="scrip_gateway"
     )[0]
     PasswordHasher().verify(password_hash, password)
-    amounts = fresh_database.rows("select type, amount from playground.transactions order by number")
+    amounts = fresh_database.rows(
+        "select type, amount from playground.transactions where account_id = %s order by number", [user_id]
+    )
     assert amounts == [("signup", 5), ("bonus", 100)]
-    assert fresh_database.value("select count(*) from playground.users") == 1
+    people = fresh_database.rows("select email, is_admin from playground.users order by email")
+    assert people == [(ADMIN.email, True), (email, False)]
 
     listed = fresh_database.value("select api.list_packages(%s)", [user_id], role="scrip_gateway")["packages"]
     assert [package["name"] for package in listed] == ["@scrip/commit-message-coach", "@scrip/plain-words"]
