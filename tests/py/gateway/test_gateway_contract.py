@@ -84,6 +84,20 @@ AGREED = [
     "POST /organizations/{id}/portal",
     "POST /playground/credits/cron/reset",
     "POST /playground/credits/cron/expire",
+    "GET /admin/cost-analytics/summary",
+    "GET /admin/cost-analytics/users",
+    "GET /admin/cost-analytics/users/{id}",
+    "GET /admin/cost-analytics/user/{id}",
+    "POST /admin/cost-analytics/users/{id}/throttle",
+    "POST /admin/cost-analytics/users/{id}/unthrottle",
+    "POST /admin/cost-analytics/users/{id}/credits",
+    "GET /admin/cost-analytics/alerts",
+    "POST /admin/cost-analytics/alerts/{id}/acknowledge",
+    "GET /admin/cost-analytics/limits",
+    "PATCH /admin/cost-analytics/limits/{tier}",
+    "POST /admin/cost-analytics/reprice",
+    "POST /admin/cost-analytics/refresh",
+    "GET /admin/cost-analytics/audit",
 ]
 # A login's cost is its purpose, and its rate limit would leave nothing but 429.
 SLOW = {"POST /api/v1/auth/register": 5, "POST /api/v1/auth/login": 5}
@@ -152,7 +166,30 @@ def elsewhere(stocked: Database) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def person(elsewhere: World) -> Person:
-    return elsewhere.person(1_000_000)
+    person = elsewhere.person(1_000_000)
+    # The calls of admins would end at a 403 otherwise.
+    elsewhere.value("select admin.set_admin(%s, true, 'tests')", person.id)
+    return person
+
+
+@pytest.fixture(scope="module")
+def alert(elsewhere: World, person: Person) -> str:
+    """The id of one that is about the person."""
+    elsewhere.value("select engine.alert_once(%s, engine.now(), 'test', '{}', engine.now())", person.id)
+    return elsewhere.value("select alert_id::text from playground.alerts where kind = 'test'")
+
+
+@pytest.fixture(scope="module")
+def known_ids(organization: str, alert: str, elsewhere: World) -> dict[str, dict[str, str]]:
+    """By what is in a path: names in it of things that there are."""
+    other = elsewhere.person().id
+    return {
+        "/organizations/{id}": {"id": organization},
+        "/users/{id}": {"id": other},
+        "/user/{id}": {"id": other},
+        "/alerts/{id}": {"id": alert},
+        "/limits/{tier}": {"tier": "prpm_plus_org"},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -170,20 +207,21 @@ BAD = [
 ]
 
 
-def get_further(case: schemathesis.Case, organization: str) -> None:
+def get_further(case: schemathesis.Case, known_ids: dict[str, dict[str, str]]) -> None:
     """Names things that there are, where the case names some."""
     if isinstance(case.body, dict):
         known = {"packageId": PACKAGE, "package": "medium"}
         known |= {name: f"{ORIGIN}/{name}" for name in ("successUrl", "cancelUrl", "returnUrl")}
         case.body.update({name: value for name, value in known.items() if name in case.body})
-    if "/organizations/{id}" in case.path:
-        case.path_parameters["id"] = organization
+    for part, names in known_ids.items():
+        if part in case.path:
+            case.path_parameters.update(names)
 
 
 @pytest.mark.parametrize("token", ["good", "bad"])
 @pytest.mark.parametrize(("name", "mode"), [*GOOD, *BAD], ids=str)
 def test_every_answer_conforms(
-    elsewhere: World, person: Person, organization: str, name: str, mode: GenerationMode, token: str
+    elsewhere: World, person: Person, known_ids: dict[str, dict[str, str]], name: str, mode: GenerationMode, token: str
 ):
     operation = OPERATIONS[name]
     good_token = CRON_TOKEN if "/cron/" in name else person.token
@@ -203,7 +241,7 @@ def test_every_answer_conforms(
     def conforms(case: schemathesis.Case) -> None:
         if mode is GenerationMode.POSITIVE and len(repr(case.body)) % 2:
             # What is made up is not found; every other request shall get further.
-            get_further(case, organization)
+            get_further(case, known_ids)
         response = case.call(base_url=elsewhere.address, headers=headers, timeout=30)
         case.validate_response(response, checks=CHECKS)  # pyright: ignore[reportArgumentType]
         assert response.headers["x-request-id"]
