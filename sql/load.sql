@@ -229,6 +229,7 @@ select engine.build_analytics() \g /dev/null
 \ir admin/create_operator.sql
 \ir admin/create_organization.sql
 \ir admin/create_promo_code.sql
+\ir admin/delete_user.sql
 \ir admin/end_plan.sql
 \ir admin/end_promo_code.sql
 \ir admin/end_user_limit.sql
