@@ -41,6 +41,8 @@ from tests.py.ledger.world import PROMPT, Refused
 MAX_INPUT_TOKENS = 20_000
 MONTHLY_CREDITS = 100
 ROLLOVER_CAP = 200
+# Fewer than the platform's, so that examples come to it.
+CONCURRENT_RUNS = 4
 
 
 class Account:
@@ -53,6 +55,7 @@ class Account:
         self.sessions: dict[UUID, Session] = {}
         self.throttled_until: datetime | None = None
         self.is_unlimited = False
+        self.exempt: set[tuple[str, datetime]] = set()
         self._add_grant("purchased", "signup", 5, "signup", now, now)
 
     @property
@@ -241,17 +244,18 @@ class Account:
         limit = self.tightest_limit(now)
         if limit is not None:
             room_cap = floor((limit["room"] - input_cost) * 1_000_000 / model.output)
-            if limit["source"] == "runs_hour" or room_cap < MIN_OUTPUT_TOKENS:
+            if limit["source"].startswith("runs_") or room_cap < MIN_OUTPUT_TOKENS:
                 kind = limit["source"].split("_")[1]
-                resets_at = window_of(now, kind)[1]
+                is_concurrent = kind == "concurrent"
+                ends = min(hold.expires_at for hold in self.open_holds) if is_concurrent else window_of(now, kind)[1]
                 return Refused(
                     "SCT02",
                     {
                         "limitSource": limit["source"],
                         "limit": limit["limit"],
                         "used": limit["used"],
-                        "resetsAt": iso(resets_at),
-                        "retryAfter": ceil((resets_at - now) / timedelta(seconds=1)),
+                        "resetsAt": iso(ends),
+                        "retryAfter": 2 if is_concurrent else ceil((ends - now) / timedelta(seconds=1)),
                     },
                 )
             cap = min(cap, room_cap)
@@ -269,22 +273,44 @@ class Account:
         limits = LIMITS[self.tier]
         if limits is None:
             return None
-        runs = sum(1 for hold in self.holds_in(now, "hour") if hold.status != "released")
-        if runs >= limits["hour"]:
+        runs = self.runs_of_hour(now)
+        if runs >= limits["hour"] and not self.is_exempt(now, "hour"):
             return {"source": "runs_hour", "limit": limits["hour"], "used": runs, "room": NOTHING}
+        if len(self.open_holds) >= CONCURRENT_RUNS:
+            runs = len(self.open_holds)
+            return {"source": "runs_concurrent", "limit": CONCURRENT_RUNS, "used": runs, "room": NOTHING}
         rooms = []
-        for kind in ("day", "month"):
-            used = sum((self._cost_of(hold) for hold in self.holds_in(now, kind)), NOTHING)
-            rooms.append(
-                {
-                    "source": f"cost_{kind}",
-                    "limit": limits[kind],
-                    "used": used,
-                    "room": max(NOTHING, limits[kind] - used),
-                }
-            )
-        day, month = rooms
-        return day if day["limit"] - day["used"] < month["limit"] - month["used"] else month
+        # Of two alike the month is told.
+        for kind in ("month", "day"):
+            if not self.is_exempt(now, kind):
+                limit, used = limits[kind], self.used_of(now, kind)
+                rooms.append({"source": f"cost_{kind}", "limit": limit, "used": used, "left": limit - used})
+        if not rooms:
+            return None
+        tightest = min(rooms, key=lambda room: room["left"])
+        return tightest | {"room": max(NOTHING, tightest["left"])}
+
+    def runs_of_hour(self, now: datetime) -> int:
+        return sum(1 for hold in self.holds_in(now, "hour") if hold.status != "released")
+
+    def used_of(self, now: datetime, kind: str) -> Money:
+        return sum((self._cost_of(hold) for hold in self.holds_in(now, kind)), NOTHING)
+
+    def is_exempt(self, now: datetime, kind: str) -> bool:
+        return (kind, window_of(now, kind)[0]) in self.exempt
+
+    def unthrottle(self, now: datetime) -> None:
+        """Also lets the windows that are exhausted refuse nothing until they end."""
+        self.touch(now)
+        self.throttled_until = None
+        limits = LIMITS[self.tier]
+        if limits is None:
+            return
+        smallest = MIN_OUTPUT_TOKENS * min(model.output for model in MODELS.values()) / 1_000_000
+        exhausted = [kind for kind in ("day", "month") if limits[kind] - self.used_of(now, kind) < smallest]
+        if self.runs_of_hour(now) >= limits["hour"]:
+            exhausted.append("hour")
+        self.exempt |= {(kind, window_of(now, kind)[0]) for kind in exhausted}
 
     def holds_in(self, now: datetime, kind: str) -> list[Hold]:
         start, end = window_of(now, kind)

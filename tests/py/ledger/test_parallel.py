@@ -76,6 +76,8 @@ async def test_a_new_person_s_first_runs_find_everything_there(ledger: Database,
 
 
 async def test_the_day_s_cost_limit_is_reached_as_by_one_after_the_other(ledger: Database, callers: Crowd) -> None:
+    # More at once than the day has room for, so that it is the cost that binds.
+    ledger.rows("update playground.tiers set concurrent_runs = %s", [CALLERS])
     one_by_one = world.new_user(ledger, credits=200, plan="prpm_plus_individual")
     with ledger.connect("scrip_gateway") as connection:
         gateway = Caller(connection)

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 from psycopg.types.json import set_json_loads
 
-from tests.py.ledger.model import Account
+from tests.py.ledger.model import CONCURRENT_RUNS, Account
 from tests.py.ledger.pricing import MODELS, Money, Tokens
 from tests.py.ledger.shown import DETAILS, HISTORY, body_of, expected_balance, expected_history, kept, shown
 from tests.py.ledger.subjects import Hold, Key, Request
@@ -218,8 +218,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.account.throttled_until = until or datetime.max.replace(tzinfo=UTC)
 
     def unthrottle(self) -> None:
+        now = self.tick()
         self.operator.get(call("admin.unthrottle", user_id=self.user_id, reason=WHY))
-        self.account.throttled_until = None
+        self.account.unthrottle(now)
 
     def set_unlimited(self, is_unlimited: bool) -> None:
         query = call("admin.set_unlimited", user_id=self.user_id, is_unlimited=is_unlimited, reason=WHY)
@@ -439,6 +440,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 def test_the_database_and_the_model_agree(ledger: Database) -> None:
     ledger.rows("select from admin.set_setting('signup_credits_per_day', '1000000000', 'many examples a day')")
+    ledger.rows("update playground.tiers set concurrent_runs = %s", [CONCURRENT_RUNS])
 
     class Machine(LedgerMachine):
         def __init__(self) -> None:

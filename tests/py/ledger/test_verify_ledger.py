@@ -275,6 +275,16 @@ CORRUPTIONS = [
     ),
     Corruption(
         "window_is_its_runs",
+        "bought budget that paid for no run",
+        "update playground.cost_windows set budget_usd = budget_usd + 0.01 where user_id = :account and kind = 'month'",
+    ),
+    Corruption(
+        "window_is_its_runs",
+        "bought budget held by no run",
+        "update playground.cost_windows set budget_open_usd = 0.01 where user_id = :account and kind = 'day'",
+    ),
+    Corruption(
+        "window_is_its_runs",
         "a month that is gone",
         "delete from playground.cost_windows where user_id = :account and kind = 'month'",
     ),
