@@ -88,28 +88,26 @@ create or replace function engine.verify_holds(p_since timestamptz)
 returns table (invariant text, account_id uuid, detail text)
 language sql stable
 as $$
-  with checked as (
-    select h.*, t.amount as spent, t.hold_id as spent_for, u.uses, u.credits_used,
-      coalesce((select sum(p.credits) from playground.hold_parts p where p.account_id = h.account_id and p.hold_id = h.hold_id), 0) as parts
-    from playground.holds h
-    join playground.accounts a using (account_id)
-    left join playground.transactions t on t.account_id = h.account_id and t.number = h.spend_number
-    cross join lateral (
-      select count(*) as uses, sum(x.credits) as credits_used
-      from playground.usage x
-      where x.account_id = h.account_id and x.reserved_at = h.reserved_at and x.hold_id = h.hold_id) as u
-    where p_since is null or (a.last_instant >= p_since and (h.status = 'open' or h.reserved_at >= p_since - interval '1 day'))
-  )
-  select 'hold_is_its_parts', account_id, format('hold %s: %s, parts %s', hold_id, credits, parts) from checked where credits <> parts
-  union all
-  select 'charge_is_its_transaction', account_id, format('hold %s: held %s, charged %s, transaction %s of %s', hold_id, credits, charged, spend_number, spent)
-  from checked
-  where charged > credits or coalesce(charged, 0) <> -coalesce(spent, 0) or (spend_number is not null and spent_for is distinct from hold_id)
-  union all
-  select 'hold_has_one_usage', account_id, format('hold %s: %s, %s usage rows of %s credits', hold_id, status, uses, credits_used)
-  from checked
-  where reserved_at >= (select engine.kept_since('usage'))
-    and (uses <> case when status = 'open' or outcome = 'not_called' then 0 else 1 end or coalesce(credits_used, 0) <> coalesce(charged, 0))
+  -- One pass: a hold is read once with its parts, its transaction and its usage, and told of by each invariant it breaks.
+  select violated.invariant, h.account_id, violated.detail
+  from playground.holds h
+  join playground.accounts a using (account_id)
+  left join playground.transactions t on t.account_id = h.account_id and t.number = h.spend_number
+  left join playground.usage u on u.account_id = h.account_id and u.reserved_at = h.reserved_at and u.hold_id = h.hold_id
+  cross join lateral (
+    select coalesce(sum(x.credits), 0) as credits from playground.hold_parts x where x.account_id = h.account_id and x.hold_id = h.hold_id) as part
+  cross join lateral (
+    select 'hold_is_its_parts', format('hold %s: %s, parts %s', h.hold_id, h.credits, part.credits)
+    where h.credits <> part.credits
+    union all
+    select 'charge_is_its_transaction', format('hold %s: held %s, charged %s, transaction %s of %s', h.hold_id, h.credits, h.charged, h.spend_number, t.amount)
+    where h.charged > h.credits or coalesce(h.charged, 0) <> -coalesce(t.amount, 0) or (h.spend_number is not null and t.hold_id is distinct from h.hold_id)
+    union all
+    select 'hold_has_one_usage', format('hold %s: %s, %s usage rows of %s credits', h.hold_id, h.status, num_nonnulls(u.hold_id), u.credits)
+    where h.reserved_at >= (select engine.kept_since('usage'))
+      and ((u.hold_id is null) <> (h.status = 'open' or coalesce(h.outcome = 'not_called', false)) or coalesce(u.credits, 0) <> coalesce(h.charged, 0))
+  ) as violated (invariant, detail)
+  where p_since is null or (a.last_instant >= p_since and (h.status = 'open' or h.reserved_at >= p_since - interval '1 day'))
   union all
   -- Whatever p_since says: nobody touches the account of a hold that was forgotten. Open holds are few, and have an index.
   select 'hold_ends_in_time', h.account_id, format('hold %s: open, expired at %s', h.hold_id, h.expires_at)

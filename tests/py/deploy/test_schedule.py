@@ -8,7 +8,7 @@ import pytest
 
 from scripts.setup.migrate import bootstrap, load, migrate
 from tests.py.support.clusters import private_cluster
-from tests.py.support.database import Database
+from tests.py.support.database import Clock, Database
 
 JOBS = "select jobname, schedule, command, active from cron.job order by jobname"
 
@@ -135,3 +135,40 @@ def test_a_job_that_did_not_run_since_it_was_due_is_told_of(scheduled_database: 
         assert ("job_late: purge", "succeeded", True) in scheduled_database.rows(late)
     finally:
         scheduled_database.clock.release()
+
+
+def test_operators_see_every_job_its_last_run_and_its_next(scheduled_database: Database) -> None:
+    """Runs as pg_cron writes them; row security shows them to nobody but the scheduler."""
+    jobs = "select name, is_active, next_due_at, is_late, last_status, last_duration, message from admin.jobs"
+    history = """
+        insert into cron.job_run_details (jobid, runid, username, status, return_message, start_time, end_time)
+        select jobid, nextval('cron.runid_seq'), username, 'failed', 'ERROR: of this test', %s, %s
+        from cron.job where jobname = 'create_partitions'
+    """
+    scheduled_database.rows("delete from cron.job_run_details", role="postgres")
+    now = scheduled_database.value("select now()").replace(hour=12, minute=0, second=30, microsecond=0)
+    scheduled_database.rows(
+        history, [now - timedelta(hours=1), now - timedelta(hours=1) + timedelta(seconds=7)], role="postgres"
+    )
+    # The load has brought the machine's time back: a clock of this test's own.
+    clock = Clock(scheduled_database)
+    clock.freeze(now)
+    try:
+        shown = {job[0]: job[1:] for job in scheduled_database.rows(jobs, role="scrip_operator")}
+        assert sorted(shown) == sorted(job[0] for job in scheduled_database.rows(JOBS, role="postgres"))
+        assert shown["beat"][:2] == (True, now + timedelta(seconds=30))
+        tomorrow = (now + timedelta(days=1)).replace(hour=3, minute=23, second=0)
+        assert shown["create_partitions"] == (
+            True,
+            tomorrow,
+            True,
+            "failed",
+            timedelta(seconds=7),
+            "ERROR: of this test",
+        )
+        health = "select is_ok, value from admin.health() where name = 'job create_partitions'"
+        assert scheduled_database.rows(health, role="scrip_operator") == [(False, "late")]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            scheduled_database.rows("select * from jobs.list_job_runs()", role="scrip_operator")
+    finally:
+        clock.release()
