@@ -2,7 +2,7 @@
 -- Limits of a person, of a provider and of everything; where alerts go; and what the analysts' figures are made from.
 --
 -- What is altered is small, or hot for a moment only: settings and tiers are a few rows; windows are purged when they are old.
--- squawk-ignore-file constraint-missing-not-valid, adding-foreign-key-constraint, require-concurrent-index-creation, adding-not-nullable-field, disallowed-unique-constraint, prefer-robust-stmts
+-- squawk-ignore-file adding-field-with-default, constraint-missing-not-valid, adding-foreign-key-constraint, require-concurrent-index-creation, adding-not-nullable-field, disallowed-unique-constraint, prefer-robust-stmts
 
 alter table playground.platform_settings
   add column margin_alert_percent integer not null default 70,

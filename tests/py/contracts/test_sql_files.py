@@ -40,6 +40,8 @@ FOR_NOBODY = {
     "expire_credits",
 }
 
+# No call of a person comes here.
+LOOK_AT_EVERYBODY = {"health.sql", "metrics.sql"}
 OWNED_BY_ACCOUNT = (
     "accounts|grants|holds|hold_parts|transactions|transaction_parts|subscriptions|periods|usage|customers|purchases"
     "|checkouts|payments|refunds|disputes|revocations|invoices|billing_tasks|gifts|gift_parts"
@@ -122,6 +124,7 @@ def test_every_statement_of_a_run_names_whose_rows_it_means(tables: str, owner: 
     missing = [
         f"{path.relative_to(ROOT)}: {statement[:160]}"
         for path in files_of("engine", "api")
+        if path.name not in LOOK_AT_EVERYBODY
         for statement in statements(path)
         if touches.search(statement) and not names.search(statement)
     ]
