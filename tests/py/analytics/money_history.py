@@ -155,8 +155,12 @@ class History:
     # -------------------------------------------------------------------------------------------------------- credits
     def run(self) -> None:
         who = self.someone().user_id
+        # Now and then everything that is there, so that every lot is used up some time.
+        balance = self.owner.execute("select (api.get_balance(%s)::jsonb ->> 'available')::int", [who])
+        available = balance.fetchall()[0][0]
         self.owner.execute(
-            "update playground.models set multiplier = %s where model = 'sonnet'", [self.chance.choice([1, 7, 60, 150])]
+            "update playground.models set multiplier = %s where model = 'sonnet'",
+            [max(1, self.chance.choice([1, 7, 60, available, available]))],
         )
         answer = self.gateway.ask(world.reserve(who, model=self.chance.choice(["sonnet", "sonnet", "gpt-4o-mini"])))
         if not isinstance(answer, Refused):

@@ -3,7 +3,7 @@ begin;
 \ir ../runs.psql
 \ir ../stripe.psql
 \ir ../gifts.psql
-select plan(25);
+select plan(26);
 select tests.freeze('2026-11-01 12:00:00+00');
 select tests.open_shop() \g /dev/null
 select tests.make_package() \g /dev/null
@@ -55,15 +55,23 @@ select tests.freeze('2026-11-02 00:00:00+00') \g /dev/null
 update playground.grants set suspended = remaining where account_id = :'ann_id' and source in ('signup', 'bonus');
 select tests.reserve(:'ann_id', p_model => 'opus') as run \gset
 select tests.settle(:'ann_id', :'run', 100, 100) \g /dev/null
-select is(engine.roll_up_ledger(), 2::bigint, 'lines of runs are added too');
-select results_eq('select day, model, tier, credits, revenue_usd from rollup.revenue_days order by day',
-  $$ values ('2026-11-01 00:00+00'::timestamptz, 'sonnet', 'free', 1::bigint, 0::numeric), ('2026-11-02', 'opus', 'free', 5, 0.2) $$,
-  'what a run charged, and what was paid for it, belongs to the day on which it began, its model and tier');
+select tests.freeze('2026-11-02 23:59:00+00') \g /dev/null
+update playground.grants set suspended = remaining where account_id = :'ann_id' and grant_id not in (select grant_id from engine.lot_prices where currency = 'eur');
+select tests.reserve(:'ann_id') as run \gset
+select tests.freeze('2026-11-03 00:00:30+00') \g /dev/null
+select tests.settle(:'ann_id', :'run', 100, 100) \g /dev/null
+update playground.grants set suspended = 0 where account_id = :'ann_id' and source = 'purchase';
+select admin.grant_credits(:'bob_id', 3, 'for a test', 'bonus') \g /dev/null
+select is(engine.roll_up_ledger(), 4::bigint, 'lines of runs are taken too');
+select is((select credits_in from rollup.credit_months where month = '2026-11-01' and kind = 'bonus'), 10::bigint, 'and added to what is there');
+select results_eq('select day, model, tier, credits, revenue_usd from rollup.revenue_days order by day, model',
+  $$ values ('2026-11-01 00:00+00'::timestamptz, 'sonnet', 'free', 1::bigint, 0::numeric), ('2026-11-02', 'opus', 'free', 5, 0.2), ('2026-11-02', 'sonnet', 'free', 1, 0) $$,
+  'what a run charged, and the dollars that were paid for it, belong to the day on which it began, its model and tier');
 
 -- Gifts.
 select tests.freeze('2026-11-16 12:00:00+00') \g /dev/null
 select tests.give(:'ann_id', 'bob@example.com', 100), tests.give(:'ann_id', 'new@example.com', 10), tests.carry() \g /dev/null
-select is((tests.prices(:'bob_id'))[2], 'gift usd 0.04 of 0', 'a gift is worth what its giver paid, and was not paid for again');
+select is((tests.prices(:'bob_id'))[3], 'gift usd 0.04 of 0', 'a gift is worth what its giver paid, and was not paid for again');
 select is(engine.roll_up_ledger(), 3::bigint, 'a gift is a line on each account');
 select is((tests.flow('2026-11-01'))[2:3], array['gift gift/purchased usd: +100 -0, worth +4 -0', 'gift purchase/purchased usd: +0 -110, worth +0 -4.4'],
   'what left and what arrived differ by what is under way');
