@@ -17,6 +17,7 @@ from scripts.benchmark.database import DEEP, GROWN, PEOPLE, People
 from scripts.benchmark.figures import Figures
 from scripts.benchmark.gateway import Gateway
 from scripts.benchmark.ledger import Ledger
+from scripts.benchmark.limits import Limits
 from scripts.benchmark.money import Webhook
 from scripts.benchmark.rollup import Rollup
 from scripts.benchmark.scale import Scale
@@ -26,7 +27,7 @@ from scripts.setup.paths import data_home
 from scripts.setup.system import Postgres, put_on_path, require_postgres
 from scripts.setup.testing import SETTINGS
 
-PARTS = ("sql", "growth", "webhook", "http", "stream")
+PARTS = ("sql", "growth", "webhook", "limits", "http", "stream")
 FEW, QUICK_MANY, MANY = 10, 100, 2000  # transactions of each account
 SCALE, QUICK_SCALE = 1000, 20
 # Longer than all others together: only when asked for.
@@ -111,6 +112,9 @@ def measure(folder: Path, parts: tuple[str, ...], running: ExitStack, *, is_quic
             webhook.measure(figures)
             with ExitStack() as programs:
                 webhook.measure_answers(figures, folder, programs)
+    if "limits" in parts:
+        with step("measuring request limits"):
+            Limits(cluster, seconds, rounds).measure(figures)
     if "scale" in parts:
         scale = Scale(cluster, seconds, rounds)
         scale.make(prompts, QUICK_SCALE if is_quick else SCALE, figures)

@@ -54,21 +54,22 @@ comment on function engine.lower_request_counter(bytea, text, integer, interval,
 create or replace function engine.request_refusal_json(
   p_subject_kind text, p_subject bytea, p_class text, p_requests integer, p_step interval, p_instant timestamptz)
 returns json
-language sql stable
+-- Its plans are kept, those of a function in SQL are made in each call: who floods shall cost little.
+language plpgsql stable
 as $$
-  select json_build_object(
+declare
+  v_resets_at constant timestamptz := (select resets_at from playground.request_counters where subject = p_subject and class = p_class);
+  v_wait constant interval := greatest(interval '0', v_resets_at + p_step - (p_instant + p_step * p_requests));
+begin
+  return json_build_object(
     'limitSource', 'requests_' || p_subject_kind,
     'limit', p_requests,
     'used', p_requests,
-    'resetsAt', engine.iso(p_instant + next.after),
+    'resetsAt', engine.iso(p_instant + v_wait),
     'hint', case p_subject_kind
       when 'user' then 'This counts what you send with all your sessions and API keys. Wait a moment, or send less often.'
       else 'This counts all who call from your address. Wait a moment, or send less often.'
     end,
-    'retryAfter', greatest(1, ceil(extract(epoch from next.after)))::bigint)
-  from (
-    select greatest(interval '0', c.resets_at + p_step - (p_instant + p_step * p_requests)) as after
-    from playground.request_counters c
-    where c.subject = p_subject and c.class = p_class) as next
-$$;
+    'retryAfter', greatest(1, ceil(extract(epoch from v_wait)))::bigint);
+end $$;
 comment on function engine.request_refusal_json(text, bytea, text, integer, interval, timestamptz) is 'Which limit refuses a request, and from when on the next one passes (retryAfter in seconds, rounded up).';
