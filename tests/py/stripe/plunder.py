@@ -3,11 +3,14 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from gateway.settings import Settings
+from gateway.tokens import API_KEY_PREFIX, issue_access_token, name_owner
 from tests.py.ledger.world import PACKAGE
 from tests.py.stripe.shop import SECRET, Shop
 
@@ -22,6 +25,21 @@ SIGNATURES = """
     where p.pronamespace = 'api'::regnamespace
     order by p.proname
 """
+
+
+# What a key that the thief made up ends with.
+KEY_SECRET = "k" * 43
+
+
+def forged(user_id: str) -> str:
+    """An access token in all but its signature."""
+    settings = Settings(database_url="", jwt_secret="a-secret-that-the-thief-has-made-up-for-it")
+    return issue_access_token(settings, user_id)
+
+
+def key_of(user_id: str) -> str:
+    """An API key, were there one with the made-up secret."""
+    return name_owner(API_KEY_PREFIX, user_id, KEY_SECRET)
 
 
 @dataclass(frozen=True)
@@ -52,7 +70,6 @@ class Loot:
             "p_model": ["sonnet", "gpt-4o-mini", "opus"],
             "p_role": ["owner", "admin", "member"],
             "p_outcome": ["completed", "provider_refused", "timed_out", "client_gone", "x"],
-            "p_type": ["purchase", "x", None],
             "p_signature": [f"t={int(shop.now().timestamp())},v1={'0' * 64}", "", None],
             "p_payload": [b"{}", b"", SECRET.encode()],
             "p_user_input": ["hello"],
@@ -62,6 +79,16 @@ class Loot:
             "p_api_key_hash": [None],
             "p_session_id": [None, *all_ids],
             "p_idempotency_key": [None, "one", "two"],
+            # The form of a token is known, and a guess at what signs it costs nothing; so is that of a key.
+            "p_token": [None, "x", *(forged(person) for person in ids["user_id"]), *map(key_of, ids["user_id"])],
+            "p_secret_hash": [sha256(KEY_SECRET.encode()).digest()],
+            "p_name": ["laptop"],
+            "p_person_id": ids["user_id"],
+            "p_reason": ["because"],
+            "p_type": ["admin", "bonus", "purchase", None],
+            "p_credits": [1, 1_000],
+            "p_tier": ["free"],
+            "p_class": ["writes", "login"],
             "p_refresh_token_hash": [bytes(32), bytes(range(32))],
             "p_organization_id": [None, *all_ids],
             "p_limit": [1, 10, 1000],
@@ -79,7 +106,7 @@ class Loot:
         }
 
     def pick(self, chance: random.Random, name: str, kind: str) -> Any:
-        return chance.choice(self.by_name.get(name) or self.by_type[kind.removeprefix("pg_catalog.")])
+        return chance.choice(self.by_name.get(name) or self.by_type[kind.removeprefix("pg_catalog.").strip('"')])
 
 
 def attempts(doors: list[Door], loot: Loot, rounds: int, seed: int) -> Iterator[tuple[str, sql.Composed, list[Any]]]:
