@@ -30,7 +30,7 @@ left join playground.invoices i
 comment on view engine.lot_prices is
   'What was paid for a lot of credits: of a purchase, also after it was given away, its price; of a period its invoice, also after it rolled over; nothing for plans set by hand, signup, promo, bonus and admin. It never changes: the price is written in the transaction that makes the lot. currency: none when nobody paid. price: of one credit, in currency (cents / 100), rounded to 12 places. paid: of the whole lot, for the lot that was paid for itself.';
 
-create or replace function engine.roll_up_ledger()
+create or replace function engine.roll_up_ledger(p_limit bigint default null)
 returns bigint
 language plpgsql volatile
 -- Each line is looked up by its keys, whatever the planner believes of a queue that is filled and emptied all day: other
@@ -47,7 +47,9 @@ begin
   -- Two at once would wait for each other's sums in different orders.
   perform pg_advisory_xact_lock(hashtext('scrip ledger rollup'));
   with taken as materialized (
-    delete from rollup.ledger_changes returning account_id, number
+    delete from rollup.ledger_changes
+    where ctid = any (array(select ctid from rollup.ledger_changes limit p_limit))
+    returning account_id, number
   ), line as materialized (
     select t.account_id, t.number, t.type::text as type, t.amount, t.hold_id, date_trunc('month', t.effective_at, 'UTC') as month
     from taken
@@ -99,5 +101,5 @@ begin
   perform engine.note_refresh('ledger', engine.now(), v_lines, clock_timestamp() - v_started_at);
   return v_lines;
 end $$;
-comment on function engine.roll_up_ledger() is
-  'Adds the lines of the credit history that came since the last call to the sums of rollup: once each, however late they commit. Reads these lines only. A second call at the same time waits. Returns how many lines there were.';
+comment on function engine.roll_up_ledger(bigint) is
+  'Adds the lines of the credit history that came since the last call, at most p_limit of them when that is given, to the sums of rollup: once each, however late they commit. Reads these lines only. A second call at the same time waits. Returns how many lines there were.';

@@ -1,9 +1,11 @@
 -- The sums under the analysts' views. Whoever records a model call leaves a row in a queue, in the same transaction; here the
 -- rows are taken from it and added up. What commits late is found by the next call, and what is taken is gone: no watermark.
 
-create or replace function engine.roll_up_usage()
+create or replace function engine.roll_up_usage(p_limit bigint default null)
 returns bigint
 language plpgsql volatile
+-- The planner takes a queue that is emptied all day for empty: what is taken from it would be compared row by row with itself.
+set enable_nestloop = off
 as $$
 declare
   v_started_at constant timestamptz := clock_timestamp();
@@ -13,6 +15,7 @@ begin
   perform pg_advisory_xact_lock(hashtext('scrip roll up'));
   with taken as (
     delete from rollup.usage_changes
+    where ctid = any (array(select ctid from rollup.usage_changes limit p_limit))
     returning *, date_trunc('day', reserved_at, 'UTC') as day, date_trunc('month', reserved_at, 'UTC') as month,
       -- Only an exchange makes a conversation: the first run of one that failed leaves none behind.
       case when is_new_session and outcome in ('completed', 'client_gone', 'late') then runs else 0 end as new_sessions
@@ -160,8 +163,8 @@ begin
   perform engine.note_refresh('usage', engine.now(), v_rows, clock_timestamp() - v_started_at);
   return v_rows;
 end $$;
-comment on function engine.roll_up_usage() is
-  'Takes the model calls that are new, and the corrections, into the sums of rollup, and returns how many rows that were. All or nothing with the transaction; one at a time.';
+comment on function engine.roll_up_usage(bigint) is
+  'Takes the model calls that are new, and the corrections, into the sums of rollup, at most p_limit of them when that is given, and returns how many rows that were. All or nothing with the transaction; one at a time.';
 
 create or replace function engine.note_refresh(p_name text, p_instant timestamptz, p_rows bigint, p_duration interval)
 returns void
@@ -174,11 +177,12 @@ $$;
 comment on function engine.note_refresh(text, timestamptz, bigint, interval) is
   'Notes that a cache, or the sums of usage or ledger, are as of an instant; the rows that were new, where known, and how long it took by the machine''s watch.';
 
-create or replace function engine.roll_up()
+create or replace function engine.roll_up(p_limit bigint default null)
 returns bigint
 language plpgsql volatile
 as $$
 begin
-  return engine.roll_up_usage() + engine.roll_up_ledger();
+  return greatest(engine.roll_up_usage(p_limit), engine.roll_up_ledger(p_limit));
 end $$;
-comment on function engine.roll_up() is 'Takes everything that is new into the sums of rollup, and returns how many rows that were.';
+comment on function engine.roll_up(bigint) is
+  'Takes what is new into the sums of rollup, at most p_limit rows of each queue when that is given, and returns how many rows the longer one gave.';

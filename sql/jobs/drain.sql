@@ -63,6 +63,18 @@ begin
 end $$;
 comment on procedure jobs.drain_process_gifts() is 'Every minute: moves gifts on, one account after the other.';
 
+create or replace procedure jobs.drain_roll_up()
+language plpgsql
+as $$
+declare
+  v_stop_at constant timestamptz := pg_catalog.clock_timestamp() + interval '50 seconds';
+begin
+  while jobs.roll_up(100000) >= 100000 and pg_catalog.clock_timestamp() < v_stop_at loop
+    commit;
+  end loop;
+end $$;
+comment on procedure jobs.drain_roll_up() is 'Every minute: takes what is new into the sums under the analysts'' views, in batches: all of the past after the first deploy.';
+
 create or replace procedure jobs.drain_purge()
 language plpgsql
 as $$

@@ -23,7 +23,7 @@ begin
       ('verify_ledger', '*/5 * * * *', 'select jobs.verify_ledger()'),
       ('verify_whole_ledger', '11 4 * * *', 'select jobs.verify_ledger(true)'),
       ('watch_platform', '2-59/5 * * * *', 'select jobs.watch_platform()'),
-      ('roll_up', '* * * * *', 'select jobs.roll_up()'),
+      ('roll_up', '* * * * *', 'call jobs.drain_roll_up()'),
       ('refresh_analytics', '7 * * * *', 'select jobs.refresh_analytics()'),
       ('purge', '17 * * * *', 'call jobs.drain_purge()'),
       ('write_expiry_notices', '37 * * * *', 'call jobs.drain_write_expiry_notices()'),
