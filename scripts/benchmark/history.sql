@@ -47,10 +47,6 @@ select account_id, n + 1, case step when 0 then 'admin' else 'spend' end, case s
 from line
 order by i;
 
-insert into rollup.ledger_changes (account_id, number)
-select account_id, n + 1
-from line;
-
 insert into playground.transaction_parts (account_id, number, grant_id, amount)
 select account_id, n + 1, grant_id, case step when 0 then 100 else -1 end
 from line
