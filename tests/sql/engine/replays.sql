@@ -42,8 +42,8 @@ declare
   v_output bigint;
 begin
   perform setseed(p_seed);
-  for v_i in 1 .. 120 loop
-    v_minutes := v_minutes + 1 + floor(random() ^ 6 * 2000)::integer;
+  for v_i in 1 .. 160 loop
+    v_minutes := v_minutes + 1 + floor(random() ^ 6 * 1500)::integer;
     v_model := (array['gpt-4o-mini', 'gpt-4o-mini', 'gpt-4o', 'gpt-4-turbo'])[1 + floor(random() * 4)::integer];
     v_output := 20 + floor(random() * 3000)::bigint;
     perform set_config('tests.now', (v_start + make_interval(mins => v_minutes))::text, true);
@@ -54,7 +54,7 @@ begin
 end $$;
 select admin.set_limits('free', 1000, 1000, 1000, 'for a test') \g /dev/null
 create temporary table loose as select * from tests.play(:'ann_id', 0.42);
-select admin.set_limits('free', 1.2, 0.09, 4, 'for a test') \g /dev/null
+select admin.set_limits('free', 0.9, 0.09, 4, 'for a test') \g /dev/null
 create temporary table tight as select * from tests.play(:'bob_id', 0.42);
 select engine.now() as finish \gset
 select is(count(*) filter (where outcome <> 'started'), 0::bigint, 'without limits nothing was refused') from loose;
