@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(16);
+select plan(17);
 select tests.freeze('2031-05-20 12:00:00+00');
 select tests.make_user_with(10) \g /dev/null
 select bag_eq(
@@ -41,6 +41,8 @@ select throws_ok($$ select engine.retire_rows('stripe_events', 'received_at', '2
 select engine.write_audit('retire_months', '00000000-0000-0000-0000-000000000000', null, '{}', '{"stripe_events": "2026-01-01T00:00:00Z"}', 'announced') \g /dev/null
 select is(engine.retire_rows('stripe_events', 'received_at', '2026-01-01', 10), 1, 'others go, but for the parked');
 select is(array_agg(event_id), '{evt_b}'::text[], 'which stay') from playground.stripe_events where received_at < '2030-01-01';
+select is('lock_timeout=500ms' = any (proconfig), true, 'nobody queues for longer than half a second behind a month that goes')
+from pg_proc where oid = 'engine.retire_month(text, text, timestamptz, timestamptz)'::regprocedure;
 select throws_ok($$ delete from playground.transactions $$, 'SCL01', null, 'the ledger has no such exception');
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(9);
+select plan(11);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(100) as ann_id \gset
 select admin.set_plan(:'ann_id', 'prpm_plus_individual', '2026-11-01 00:00:00+00', 'for a test') \g /dev/null
@@ -32,6 +32,9 @@ from (values
   ('engine.verify_grants', 'update playground.grants set held = 1 where bucket = ''monthly''', '{grant_held_is_open_holds}', 'credits held for nobody'),
   ('engine.verify_accounts', 'update playground.accounts set last_number = last_number + 1', '{balance_is_what_remains}', 'an account ahead of its history'),
   ('engine.verify_holds', 'update playground.holds set credits = 2', '{hold_is_its_parts}', 'a hold of more than its parts'),
+  ('engine.verify_burn_order', 'select', '{}', 'monthly credits held before purchased ones'),
+  ('engine.verify_burn_order', 'update playground.hold_parts set grant_id = (select grant_id from playground.grants where source = ''signup''); update playground.grants set expires_at = granted_at where bucket = ''monthly''', '{}',
+    'purchased ones while the monthly ones were over'),
   ('engine.verify_burn_order',
     'update playground.hold_parts set grant_id = (select grant_id from playground.grants where source = ''signup'')', '{burn_order_is_kept}',
     'purchased credits held while monthly ones were free'),
