@@ -1,12 +1,16 @@
 """Charts as SVG that needs nothing from elsewhere: no script, no font, no style sheet."""
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pygal
 from pygal.style import Style
+
+# Pygal leaves an import hook behind, for plugins that are not used here; it lacks what Python asks of hooks.
+sys.meta_path[:] = [hook for hook in sys.meta_path if hasattr(hook, "find_spec")]
 
 MOST_LABELS = 16
 # The settings of a script that is not there, and who made the picture.
