@@ -47,7 +47,7 @@ OWNED_BY_ACCOUNT = (
     "|checkouts|payments|refunds|disputes|revocations|invoices|billing_tasks|gifts|gift_parts"
 )
 OWNED_BY_USER = (
-    "sessions|messages|answers|cost_windows|alerts|api_keys|refresh_tokens|credentials|notices|alert_deliveries"
+    "sessions|messages|answers|cost_windows|alerts|api_keys|refresh_tokens|credentials|notices|alert_deliveries|user_limits"
 )
 
 
