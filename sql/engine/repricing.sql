@@ -105,11 +105,20 @@ as $$
     select * from engine.read_multipliers(p_multipliers)
   ), priced as materialized (
     select * from engine.read_prices(p_prices)
+  ), answered as materialized (
+    -- Few names, many runs.
+    select named.model, named.answered_model, engine.priced_model(named.model, named.answered_model) as priced_model
+    from (
+      select distinct u.model, coalesce(u.answered_model, '') as answered_model
+      from playground.usage u
+      where u.reserved_at >= p_from and u.reserved_at < p_to and exists (select from priced)
+    ) as named
   ), run as (
     select u.*, multiplied.multiplier, priced.input_price, priced.output_price, priced.cache_read_price, priced.cache_write_price
     from playground.usage u
     left join multiplied using (model)
-    left join priced on priced.model = engine.priced_model(u.model, u.answered_model)
+    left join answered on answered.model = u.model and answered.answered_model = coalesce(u.answered_model, '')
+    left join priced on priced.model = answered.priced_model
     where u.reserved_at >= p_from and u.reserved_at < p_to
   )
   select run.model, run.tier, count(*), sum(run.credits)::bigint,
