@@ -44,7 +44,7 @@ declare
   v_started_at constant timestamptz := clock_timestamp();
   v_lines bigint;
 begin
-  -- Two at once would wait for each other's sums in different orders.
+  -- One at a time: the other waits here, and then sees what this one left and what came meanwhile.
   perform pg_advisory_xact_lock(hashtext('scrip ledger rollup'));
   with taken as materialized (
     delete from rollup.ledger_changes

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, LiteralString, cast
+from uuid import UUID
 
 import pytest
 
@@ -151,12 +152,31 @@ def test_many_at_once_add_each_line_once(lived: Database) -> None:
     lived.assert_ledger_holds()
 
 
+def test_who_waits_for_another_s_sums_takes_what_came_meanwhile(lived: Database) -> None:
+    user_id = world.new_user(lived)
+    roll_up(lived)
+    with lived.connect() as first, ThreadPoolExecutor(1) as pool:
+        grant(lived, user_id, "admin")
+        first.execute("begin")
+        assert first.execute("select engine.roll_up_ledger()").fetchone() == (1,)
+        second = pool.submit(roll_up, lived)
+        lived.wait_for_lock_waits()
+        grant(lived, user_id, "bonus")
+        first.execute("commit")
+        assert second.result() == 1
+    lived.assert_ledger_holds()
+
+
 def test_the_sums_read_what_is_new_and_not_the_history(lived: Database) -> None:
     old, new = 100, 20
-    grant = "select count(admin.grant_credits(user_id, 1, 'for a test')) from playground.users, generate_series(1, %s)"
-    lived.rows(grant, [old])
+    granting = (
+        "select count(admin.grant_credits(user_id, 1, 'for a test')) from playground.users, generate_series(1, %s)"
+    )
+    lived.rows(granting, [old])
+    # As after a busy time: the planner takes the queue for as long as it was then.
+    lived.psql("-qc", "analyze rollup.ledger_changes")
     roll_up(lived)
-    lived.rows(grant + " where user_id = (select min(user_id::text)::uuid from playground.users)", [new])
+    lived.rows(granting + " where user_id = (select min(user_id::text)::uuid from playground.users)", [new])
     lived.psql("-qc", "analyze playground.transactions, playground.transaction_parts, playground.grants")
     with lived.connect() as connection, connection.transaction():
         assert connection.execute("select engine.roll_up_ledger()").fetchone() == (new,)
@@ -165,6 +185,10 @@ def test_the_sums_read_what_is_new_and_not_the_history(lived: Database) -> None:
             where schemaname = 'playground' and relname in ('transactions', 'transaction_parts', 'grants') order by 1
         """).fetchall()
     assert reads == [("grants", new), ("transaction_parts", new), ("transactions", new)]
+
+
+def grant(database: Database, user_id: UUID, kind: str) -> None:
+    database.rows("select admin.grant_credits(%s, 1, 'for a test', %s)", [user_id, kind])
 
 
 def roll_up(database: Database) -> int:
