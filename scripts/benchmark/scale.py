@@ -89,7 +89,7 @@ class Scale:
                 figures.add(f"scale_{table}_index_mb", size[1] / 2**20, "MB of its indexes")
 
     def _refresh(self, figures: Figures) -> datetime:
-        """The sums and the analysts' views after a thousand runs, in the largest database; since when these were made."""
+        """Sums and views after a thousand runs, in the largest database; the instant before these runs."""
         with self._connect("postgres") as connection:
             row = connection.execute("select engine.now() from (select jobs.roll_up()) as rolled_up").fetchone()
             assert row is not None
