@@ -19,7 +19,8 @@ begin
   -- All that this month could come to: the limit, what is left of the bought budget, and what it has paid already.
   v_most_usd := coalesce(v_limits.monthly_usd, 0) + v_account.cost_budget_usd - v_account.cost_budget_held_usd
     + v_used.month_total_usd - v_used.month_usd;
-  if p_monthly_usd >= v_most_usd and not v_limits.is_unlimited then
+  -- Where limits refuse nobody, the cap is the only one that holds.
+  if p_monthly_usd >= v_most_usd and not v_limits.is_unlimited and not v_limits.is_shadow then
     perform engine.refuse_field('monthlyUsd', format('must be lower than %s, which is your limit already', trim_scale(v_most_usd)));
   end if;
   update playground.users

@@ -322,7 +322,12 @@ begin
     -- A limit of 0 or NULL has no thresholds.
     continue when v_limits.alert_thresholds is null or v_limit_usd is null or v_limit_usd = 0;
     foreach v_percent in array v_limits.alert_thresholds loop
-      if v_window.cost_usd * 100 >= v_limit_usd * v_percent and (v_window.cost_usd - p_cost_usd) * 100 < v_limit_usd * v_percent then
+      if v_window.cost_usd * 100 >= v_limit_usd * v_percent
+        -- Not: crossed by this run. A limit may have been lowered since the last one.
+        and not exists (
+          select from playground.alerts
+          where user_id = p_user_id and window_starts_at = v_window.starts_at and kind = 'cost_' || v_window.kind || '_' || v_percent)
+      then
         perform engine.alert_once(
           p_user_id, v_window.starts_at, 'cost_' || v_window.kind || '_' || v_percent,
           jsonb_build_object(
@@ -336,4 +341,4 @@ begin
   return v_alerts;
 end $$;
 comment on function engine.settle_windows(uuid, timestamptz, text, numeric, numeric, numeric, numeric, integer, timestamptz) is
-  'Turns a run''s held cost into its final cost (US dollars: of the windows, and of the bought budget) in the windows it belongs to; writes an alert for each threshold that this crossed, once per window, and returns how many. p_runs is -1 for a run that no longer counts.';
+  'Turns a run''s held cost into its final cost (US dollars: of the windows, and of the bought budget) in the windows it belongs to; writes an alert for each threshold that is reached, be it because the limit was lowered, once per window, and returns how many. p_runs is -1 for a run that no longer counts.';

@@ -4,15 +4,26 @@ create or replace function engine.count_spend(p_model text, p_reserved_at timest
 returns void
 language plpgsql volatile
 as $$
+declare
+  v_provider constant text := (select provider from playground.models where model = p_model);
+  v_day constant timestamptz := date_trunc('day', p_reserved_at, 'UTC');
 begin
-  -- A session of the server always takes the same part, so that a transaction never waits for two of them; it is the last
-  -- lock that a run takes.
-  insert into playground.provider_spend as spend (provider, starts_at, shard, cost_usd)
-  select provider, date_trunc('day', p_reserved_at, 'UTC'), pg_backend_pid() % 16, p_cost_usd
-  from playground.models
-  where model = p_model
-  on conflict (provider, starts_at, shard) do update
-  set cost_usd = spend.cost_usd + excluded.cost_usd;
+  -- Into a part that nobody is at, else into a new one: there are as many as runs ever ended at one moment. Nobody waits here,
+  -- so it does not matter in which order a transaction that ends several runs comes to their providers and days.
+  update playground.provider_spend
+  set cost_usd = cost_usd + p_cost_usd
+  where provider = v_provider and starts_at = v_day and shard = (
+    select shard
+    from playground.provider_spend
+    where provider = v_provider and starts_at = v_day
+    order by shard
+    limit 1
+    for update skip locked);
+  if not found then
+    insert into playground.provider_spend (provider, starts_at, shard, cost_usd)
+    -- No two transactions that overlap have the same number, nor do they within 31 bits.
+    values (v_provider, v_day, (pg_current_xact_id()::text::bigint & 2147483647)::integer, p_cost_usd);
+  end if;
 end $$;
 comment on function engine.count_spend(text, timestamptz, numeric) is 'Adds the API cost (US dollars) of a run to what its provider cost on that UTC day.';
 

@@ -213,6 +213,25 @@ async def test_no_run_starts_after_a_ceiling_that_stops_was_crossed(ledger: Data
         operate(ledger, "set_provider_ceiling", provider="openai", daily_usd=100, stops=False)
 
 
+async def test_whoever_ends_runs_of_two_providers_waits_for_nobody(ledger: Database) -> None:
+    """As a job that expires many: in whichever order it comes to the providers, no circle can form."""
+    spent = "select provider, sum(cost_usd) from playground.provider_spend where starts_at = %s group by 1 order by 1"
+    day = datetime(2027, 1, 5, tzinfo=UTC)
+    count = "select engine.count_spend(%s, %s, %s)"
+    for model in ("sonnet", "gpt-4o"):
+        ledger.rows(count, [model, day, RUN_USD])
+    with ledger.connect("scrip_owner") as one, ledger.connect("scrip_owner") as other:
+        for connection, models in ((one, ("sonnet", "gpt-4o")), (other, ("gpt-4o", "sonnet"))):
+            connection.execute("begin")
+            connection.execute("set local lock_timeout = '5s'")
+            connection.execute(count, [models[0], day, RUN_USD])
+        one.execute(count, ["gpt-4o", day, RUN_USD])
+        other.execute(count, ["sonnet", day, RUN_USD])
+        one.execute("commit")
+        other.execute("commit")
+    assert ledger.rows(spent, [day]) == [("anthropic", 3 * RUN_USD), ("openai", 3 * RUN_USD)]
+
+
 async def test_a_provider_that_is_switched_off_starts_nothing_and_ends_what_runs(
     ledger: Database, callers: Crowd
 ) -> None:

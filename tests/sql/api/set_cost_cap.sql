@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(31);
+select plan(33);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(1000) as ann_id, tests.make_user_with(1000) as bob_id \gset
 create function tests.cap(p_user_id uuid, p_monthly_usd numeric)
@@ -69,5 +69,11 @@ from (values
 ) as listed (amount, about);
 select is(tests.cap(:'ann_id', 0.500000000) ->> 'monthlyUsd', '0.5', 'zeros behind are no decimals');
 select throws_ok(format('select api.set_cost_cap(%L, 0.1)', gen_random_uuid()), 'SCA02', null, 'a stranger has none');
+-- Limits that refuse nobody.
+update playground.tiers set throttle_on_exceed = false where tier = 'free';
+select tests.make_user_with(1000) as sam_id \gset
+select is(tests.cap(:'sam_id', 0.6) ->> 'monthlyUsd', '0.6', 'under shadow limits a cap may lie above the tier''s limit');
+insert into playground.cost_windows (user_id, kind, starts_at, cost_usd) values (:'sam_id', 'month', date_trunc('month', engine.now(), 'UTC'), 0.6);
+select is(tests.run(:'sam_id'), 'own_cap', 'and holds');
 select * from finish();
 rollback;

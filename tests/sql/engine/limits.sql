@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(124);
+select plan(127);
 select tests.freeze('2026-11-20 12:34:56+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 
@@ -204,6 +204,12 @@ select is((tests.alerts(:'joe_id'))[1], 'cost_month_50 2026-11-01', 'once');
 select is((select runs from playground.cost_windows where user_id = :'joe_id' and kind = 'month'), 5, 'a released run is not counted, its cost is');
 select is(engine.settle_windows(:'joe_id', '2026-11-20 12:00:00+00', 'free', 0, 0, -0.05, 0, 0, engine.now()), 0, 'a correction downwards tells nothing');
 select is(trim_scale(cost_usd), 0.0449, 'and lowers the window') from playground.cost_windows where user_id = :'joe_id' and kind = 'day' and starts_at = '2026-11-20 00:00:00+00';
+select tests.make_user() as ida_id \gset
+update playground.tiers set monthly_cost_limit_usd = 10, daily_cost_limit_usd = 10 where tier = 'free';
+select is(tests.cost(:'ida_id', 0.092), 0, 'far from its limits a run tells nothing');
+update playground.tiers set monthly_cost_limit_usd = 0.50, daily_cost_limit_usd = 0.10 where tier = 'free';
+select is(tests.cost(:'ida_id', 0.001), 4, 'when a limit was lowered meanwhile, the next run tells of the thresholds that are passed');
+select is(tests.cost(:'ida_id', 0.001), 0, 'once');
 -- Concurrency, own limits, the own cap, exempted windows. kim has bought credits, lee has not.
 select tests.make_user() as kim_id, tests.make_user_with(1000) as lee_id \gset
 create function tests.left(p_user_id uuid, p_budget_usd numeric default 0, p_has_paid_credits boolean default false)
