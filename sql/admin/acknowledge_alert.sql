@@ -22,7 +22,7 @@ begin
 
   v_now := engine.now();
   -- An admin who asked through a gateway, else whoever is logged in.
-  v_by := coalesce(nullif(current_setting('scrip.acting_user', true), ''), session_user);
+  v_by := coalesce(engine.acting_user()::text, session_user);
   update playground.alerts
   set acknowledged_at = v_now,
     acknowledged_by = v_by

@@ -7,8 +7,8 @@ declare
   v_setting record;
 begin
   perform engine.check_reason(p_reason);
-  if p_name is null or p_name !~ '^[a-z][a-z0-9_]{0,62}$' or p_name ~ '^(pg|scrip)_' then
-    perform engine.refuse('SCD02', 'A name has up to 63 of a-z, 0-9 and _, begins with a letter, and not with pg_ or scrip_.');
+  if p_name is null or p_name !~ '^[a-z][a-z0-9_]{0,62}$' or p_name ~ '^(pg|scrip)_' or p_name in ('none', 'public') then
+    perform engine.refuse('SCD02', 'A name has up to 63 of a-z, 0-9 and _, begins with a letter, and not with pg_ or scrip_; none and public are taken.');
   end if;
   perform from pg_catalog.pg_roles where rolname = p_name;
   if found then

@@ -32,7 +32,7 @@ begin
     perform engine.refuse('SCD02', 'A bill is an amount in US dollars, and not negative.');
   end if;
   v_now := engine.now();
-  if p_day is null or v_ends_at > v_now then
+  if p_day is null or not isfinite(p_day) or v_ends_at > v_now then
     perform engine.refuse('SCD02', 'Name a UTC day that is over.');
   end if;
   if v_starts_at < engine.kept_since('usage') then

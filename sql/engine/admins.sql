@@ -14,8 +14,7 @@ begin
   if not found then
     perform engine.refuse('SCA07', 'This is for admins.');
   end if;
-  -- engine.write_audit reads both. They end with this call.
-  perform set_config('scrip.acting_user', p_user_id::text, true), set_config('scrip.request_id', coalesce(p_request_id, ''), true);
+  perform engine.act_as(p_user_id, p_request_id);
 end $$;
 comment on function engine.check_admin(uuid, text, text) is
   'First step of each door of admins: SCA01 unless the token is this person''s own, SCA07 unless they are an admin at this moment. What is audited after it in the same call bears their id and the request''s.';

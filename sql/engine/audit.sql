@@ -11,6 +11,43 @@ begin
 end $$;
 comment on function engine.check_reason(text) is 'SCD03 when no reason is given.';
 
+create or replace function engine.acting_seal(p_user_id text)
+returns text
+language sql stable
+as $$
+  select encode(
+    ext.hmac(format('acting %s %s %s', p_user_id, pg_backend_pid(), pg_current_xact_id()), pseudonym_key, 'sha256'), 'hex')
+  from playground.platform_state
+$$;
+comment on function engine.acting_seal(text) is
+  'What stands beside the id of who acts, so that it is believed: made with a key that nobody outside reads, good for this transaction of this session.';
+
+create or replace function engine.act_as(p_user_id uuid, p_request_id text)
+returns void
+language plpgsql volatile
+as $$
+begin
+  -- They end with this transaction.
+  perform set_config('scrip.acting_user', p_user_id::text, true), set_config('scrip.request_id', coalesce(p_request_id, ''), true),
+    set_config('scrip.acting_seal', engine.acting_seal(p_user_id::text), true);
+end $$;
+comment on function engine.act_as(uuid, text) is 'From here on, in this transaction, what is audited bears the id of this admin and of the request.';
+
+create or replace function engine.acting_user()
+returns uuid
+language plpgsql stable
+as $$
+declare
+  v_user_id constant text := nullif(current_setting('scrip.acting_user', true), '');
+begin
+  -- Anybody may set these names to anything; only engine.act_as can seal it.
+  if v_user_id is null or current_setting('scrip.acting_seal', true) is distinct from engine.acting_seal(v_user_id) then
+    return null;
+  end if;
+  return v_user_id::uuid;
+end $$;
+comment on function engine.acting_user() is 'The admin for whom this transaction acts, as engine.act_as said; null for everybody else, whatever the session''s settings say.';
+
 create or replace function engine.write_audit(
   p_action text,
   p_user_id uuid,
@@ -22,13 +59,14 @@ create or replace function engine.write_audit(
 returns void
 language plpgsql volatile
 as $$
+declare
+  v_acting_user_id constant uuid := engine.acting_user();
 begin
   perform engine.check_reason(p_reason);
-  -- engine.check_admin says on whose word a gateway acts. Anybody may set these names, so who was logged in stands beside them.
   insert into playground.audit_log (created_at, actor, action, user_id, subject, before, after, reason, acting_user_id, request_id)
   values (
     engine.now(), session_user, p_action, p_user_id, p_subject, p_before, p_after, btrim(p_reason),
-    nullif(current_setting('scrip.acting_user', true), '')::uuid, left(nullif(current_setting('scrip.request_id', true), ''), 100)
+    v_acting_user_id, case when v_acting_user_id is not null then left(nullif(current_setting('scrip.request_id', true), ''), 100) end
   );
 end $$;
 comment on function engine.write_audit(text, uuid, text, jsonb, jsonb, text) is

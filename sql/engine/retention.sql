@@ -54,7 +54,9 @@ declare
 begin
   for v_table in select parent, key, retention, engine.kept_since(parent) as kept_since from engine.retained_tables() order by parent loop
     -- Months of UTC: a month is over its time when its last row is.
-    v_limit := date_trunc('month', p_instant at time zone 'UTC' - v_table.retention) at time zone 'UTC';
+    -- Whatever a setting says, this month and the one before stay.
+    v_limit := date_trunc('month', least(
+      p_instant at time zone 'UTC' - v_table.retention, p_instant at time zone 'UTC' - interval '1 month')) at time zone 'UTC';
     v_is_due := false;
     if v_limit > v_table.kept_since then
       execute format('select exists (select from playground.%I where %I < $1)', v_table.parent, v_table.key) into v_is_due using v_limit;

@@ -1,3 +1,29 @@
+create or replace function engine.is_mixed_interval(p_name text, p_value text)
+returns boolean
+language plpgsql stable
+as $$
+declare
+  v_value interval;
+begin
+  perform
+  from pg_catalog.pg_attribute
+  where attrelid = 'playground.platform_settings'::regclass
+    and attname = p_name
+    and atttypid = 'interval'::regtype;
+  if not found then
+    return false;
+  end if;
+  v_value := p_value::interval;
+  return least(
+    extract(years from v_value), extract(months from v_value), extract(days from v_value), extract(hours from v_value),
+    extract(minutes from v_value), extract(seconds from v_value)) < 0;
+exception
+  -- No interval at all: the column says so.
+  when data_exception then
+    return false;
+end $$;
+comment on function engine.is_mixed_interval(text, text) is 'Whether a value of a setting is a length of time with a negative part.';
+
 create or replace function engine.check_setting(p_name text, p_value text)
 returns void
 language plpgsql stable
@@ -12,6 +38,11 @@ begin
   end if;
   if p_name = 'alert_email' and p_value is not null and not engine.is_email(p_value) then
     perform engine.refuse('SCD02', 'Alerts are mailed to one e-mail address, or to nobody when it is null.');
+  end if;
+  -- Months count as 30 days where lengths are compared, and are as long as they are where one is subtracted: with both signs
+  -- in it, a length can pass every constraint of the table and still reach into the future.
+  if engine.is_mixed_interval(p_name, p_value) then
+    perform engine.refuse('SCD02', 'A length of time has no part that is negative.');
   end if;
 end $$;
 comment on function engine.check_setting(text, text) is 'SCD02 for a value that a setting''s type allows, but not its meaning.';

@@ -8,6 +8,10 @@ declare
   v_parent text;
   v_made integer := 0;
 begin
+  -- Each is one more table that every query plans for.
+  if p_months_ahead is null or p_months_ahead not between 0 and 24 then
+    perform engine.refuse('SCD02', 'Partitions are made for 0 to 24 months ahead.');
+  end if;
   -- Two at once would make the same table; the other does it all.
   if not pg_try_advisory_xact_lock(hashtext('scrip create partitions')) then
     return 0;
@@ -39,4 +43,4 @@ begin
   return v_made;
 end $$;
 comment on function jobs.create_partitions(integer) is
-  'Makes the partitions of this UTC month and the next ones, of one table a call. Returns how many it made; 0 when none is missing. Rows of months without a partition go to the default partition.';
+  'Makes the partitions of this UTC month and the next ones, of one table a call. Returns how many it made; 0 when none is missing. Rows of months without a partition go to the default partition. SCD02 for more than 24 months ahead.';

@@ -21,7 +21,7 @@ select admin.acknowledge_alert(:'alert_id', 'again') \g /dev/null
 select is((select engine.now() - acknowledged_at from playground.alerts where alert_id = :'alert_id'), interval '1 hour', 'the first counts');
 select is((select count(*) from playground.audit_log where action = 'acknowledge_alert'), 1::bigint, 'a second call changes nothing');
 
-select set_config('scrip.acting_user', :'ann_id', true) \g /dev/null
+select engine.act_as(:'ann_id', null) \g /dev/null
 select admin.acknowledge_alert(:'platform_alert_id', 'told the team') \g /dev/null
 select is((a.acknowledged_by, l.acting_user_id, l.user_id)::text, (:'ann_id', :'ann_id', null)::text, 'an admin who asked through a gateway is named; the platform is nobody')
 from playground.alerts a, playground.audit_log l where a.alert_id = :'platform_alert_id' and l.subject = :'platform_alert_id';

@@ -3,7 +3,7 @@ begin;
 select plan(3);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id \gset
-select set_config('scrip.acting_user', :'ann_id', true), set_config('scrip.request_id', 'req-1', true) \g /dev/null
+select engine.act_as(:'ann_id', 'req-1') \g /dev/null
 select engine.write_audit('throttle', :'ann_id', 'x', '{"a": 1}', '{"a": 2}', ' why ') \g /dev/null
 select engine.write_audit('retire_months', '00000000-0000-0000-0000-000000000000', null, null, '{}', 'old') \g /dev/null
 select is((actor, acting_user_id, action, user_id, subject, before, after, reason, request_id)::text,

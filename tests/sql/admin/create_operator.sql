@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(15);
+select plan(17);
 select admin.create_operator('tests_dba') \g /dev/null
 
 select ok(rolcanlogin and not rolsuper and not rolcreaterole, 'an operator may log in, and no more') from pg_roles where rolname = 'tests_dba';
@@ -15,7 +15,7 @@ select ok('search_path=admin, analytics' = any (setconfig), 'so that runbooks ru
 select is((actor, subject, reason)::text, (session_user, 'tests_dba', 'a new operator')::text, 'who and what are kept') from playground.audit_log where action = 'create_operator';
 
 select throws_ok(format('select admin.create_operator(%L)', name), 'SCD02', null, format('%L cannot be a name', left(name, 20)))
-from (values ('tests_dba'), ('scrip_owner'), ('pg_dba'), ('Robert''); drop table users'), (repeat('x', 64)), (''), (null), ('a-b')) as listed (name);
+from (values ('tests_dba'), ('scrip_owner'), ('pg_dba'), ('Robert''); drop table users'), (repeat('x', 64)), (''), (null), ('a-b'), ('public'), ('none')) as listed (name);
 select throws_ok($$ select admin.create_operator('tests_other', '') $$, 'SCD03', null, 'a reason must be given');
 
 -- Operators may change the settings of their own role; what they put there is text, never a statement.

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(20);
+select plan(22);
 select tests.make_package() as package_id \gset
 create function tests.run_of(p_user_id uuid, p_model text, p_at timestamptz, p_is_simulated boolean, p_input bigint default 1000, p_output bigint default 0)
 returns void
@@ -61,6 +61,8 @@ select throws_ok(statement, code, null, statement)
 from (values
   ($$ select admin.reconcile_provider_bill('openai', '2026-11-21', 1) $$, 'SCD02'),
   ($$ select admin.reconcile_provider_bill('openai', null, 1) $$, 'SCD02'),
+  ($$ select admin.reconcile_provider_bill('openai', '-infinity', 1) $$, 'SCD02'),
+  ($$ select admin.reconcile_provider_bill('openai', 'infinity', 1) $$, 'SCD02'),
   ($$ select admin.reconcile_provider_bill('openai', '2026-11-20', -1) $$, 'SCD02'),
   ($$ select admin.reconcile_provider_bill('openai', '2026-11-20', null) $$, 'SCD02'),
   ($$ select admin.reconcile_provider_bill('openai', '2026-11-20', 'NaN') $$, 'SCD02'),

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(16);
+select plan(20);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id \gset
 
@@ -11,6 +11,17 @@ select is(
   'a line of the audit log: the session''s own role, not the one it took'
 )
 from playground.audit_log where action = 'test';
+
+-- For whom: only engine.act_as is believed, and only in its own transaction.
+select set_config('scrip.acting_user', :'ann_id', true), set_config('scrip.request_id', 'forged', true) \g /dev/null
+select is(engine.acting_user(), null, 'a name that somebody put into the settings is nobody''s');
+select set_config('scrip.acting_seal', engine.acting_seal(gen_random_uuid()::text), true) \g /dev/null
+select is(engine.acting_user(), null, 'nor does the seal of one admin stand for another');
+select engine.write_audit('forged', :'ann_id', null, null, null, 'because') \g /dev/null
+select is((acting_user_id, request_id)::text, '(,)', 'neither is kept') from playground.audit_log where action = 'forged';
+select engine.act_as(:'ann_id', 'request-1') \g /dev/null
+select is(engine.acting_user(), :'ann_id', 'who was let in is');
+
 select throws_ok(format('select engine.check_reason(%L)', reason), 'SCD03', null, format('%s is no reason', to_json(reason)))
 from (values (null), (''), (' '), (e' \t\n')) as listed (reason);
 select throws_ok($$ select engine.write_audit('test', null, null, null, null, '') $$, 'SCD03', null, 'no line without a reason');

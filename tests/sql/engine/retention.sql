@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(17);
+select plan(19);
 select tests.freeze('2031-05-20 12:00:00+00');
 select tests.make_user_with(10) \g /dev/null
 select bag_eq(
@@ -44,5 +44,10 @@ select is(array_agg(event_id), '{evt_b}'::text[], 'which stay') from playground.
 select is('lock_timeout=500ms' = any (proconfig), true, 'nobody queues for longer than half a second behind a month that goes')
 from pg_proc where oid = 'engine.retire_month(text, text, timestamptz, timestamptz)'::regprocedure;
 select throws_ok($$ delete from playground.transactions $$, 'SCL01', null, 'the ledger has no such exception');
+
+-- A length of both signs, written past the functions, reaches into the future.
+update playground.platform_settings set audit_retention = '-1000 months 30360 days', usage_retention = '-1000 months 30360 days';
+select is(engine.announce_retirement(engine.now()), true, 'whatever the settings say is announced');
+select is((engine.kept_since('audit_log'), engine.kept_since('usage'))::text, '("2031-04-01 00:00:00+00","2031-04-01 00:00:00+00")', 'but never this month and the one before');
 select * from finish();
 rollback;

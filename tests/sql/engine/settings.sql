@@ -1,11 +1,19 @@
 begin;
 \ir ../helpers.psql
-select plan(12);
+select plan(21);
 select lives_ok(format('select engine.check_setting(%L, %L)', name, value), format('%s can be %s', name, coalesce(value, 'null')))
-from (values ('default_model', 'opus'), ('frontend_url', 'http://localhost:8080'), ('frontend_url', 'https://scrip.example/a/b'), ('signup_credits', 'anything'), ('alert_email', 'ops@scrip.example'), ('alert_email', null)) as listed (name, value);
+from (values ('default_model', 'opus'), ('frontend_url', 'http://localhost:8080'), ('frontend_url', 'https://scrip.example/a/b'), ('signup_credits', 'anything'), ('alert_email', 'ops@scrip.example'), ('alert_email', null), ('usage_retention', '2 months 3 days'), ('gift_age', '0'), ('gift_age', 'soon')) as listed (name, value);
 select throws_ok(format('select engine.check_setting(%L, %L)', name, value), 'SCD02', null, format('%s cannot be %s', name, value))
-from (values ('default_model', 'none'), ('frontend_url', 'ftp://scrip.example'), ('frontend_url', 'https://scrip.example?x=y'), ('alert_email', 'ops'), ('alert_email', 'a@scrip.example, b@scrip.example')) as listed (name, value);
+from (values ('default_model', 'none'), ('frontend_url', 'ftp://scrip.example'), ('frontend_url', 'https://scrip.example?x=y'), ('alert_email', 'ops'), ('alert_email', 'a@scrip.example, b@scrip.example'), ('audit_retention', '-1000 months 30360 days'), ('gift_age', '-1 day'), ('hold_lifetime', '1 day -1 second')) as listed (name, value);
 update playground.models set is_enabled = false where model = 'opus';
 select throws_ok($$ select engine.check_setting('default_model', 'opus') $$, 'SCD02', null, 'a model that is switched off is no default');
+
+-- Months are 30 days where the table compares, so this is more than a year there, and the future where it is subtracted.
+select is(
+  interval '-1000 months 30360 days' >= interval '12 months' and timestamptz '2026-11-20' - interval '-1000 months 30360 days' > '2026-11-20',
+  true, 'a length with both signs deceives a constraint');
+select throws_ok(
+  $$ select admin.set_setting('audit_retention', '-1000 months 30360 days', 'to hide it') $$, 'SCD02', null, 'so no setting takes one');
+select is(engine.is_mixed_interval('signup_credits', '-1 day'), false, 'what is no length of time has no parts');
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(8);
+select plan(11);
 create function tests.partitions(p_parent text)
 returns text
 language sql
@@ -50,5 +50,6 @@ select throws_ok(
   $$ update playground.audit_log_y2031m12 set reason = 'x'; insert into playground.audit_log (created_at, actor, action, reason) values ('2031-12-05', 'x', 'x', 'x'); update playground.audit_log_y2031m12 set reason = 'y' $$,
   'SCL01', null, 'and their guards'
 );
+select throws_ok(format('select jobs.create_partitions(%L)', ahead), 'SCD02', null, format('%L months ahead are too few or too many', ahead)) from (values (-1), (25), (2147483647)) as listed (ahead);
 select * from finish();
 rollback;
