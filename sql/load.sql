@@ -310,4 +310,4 @@ commit;
 set role scrip_owner;
 set lock_timeout = '2s';
 set search_path = '';
-call jobs.drain_create_partitions();
+call jobs.drain('create_partitions');

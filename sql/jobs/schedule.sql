@@ -15,20 +15,20 @@ begin
     select crontab.name, crontab.schedule, crontab.command, job.jobid
     from (values
       ('beat', '* * * * *', 'select jobs.beat()'),
-      ('expire_holds', '* * * * *', 'call jobs.drain_expire_holds()'),
-      ('process_monthly_reset', '* * * * *', 'call jobs.drain_process_monthly_reset()'),
-      ('expire_rollover_credits', '* * * * *', 'call jobs.drain_expire_rollover_credits()'),
-      ('process_parked_events', '* * * * *', 'call jobs.drain_process_parked_events()'),
-      ('process_gifts', '* * * * *', 'call jobs.drain_process_gifts()'),
+      ('expire_holds', '* * * * *', 'call jobs.drain(''expire_holds'')'),
+      ('process_monthly_reset', '* * * * *', 'call jobs.drain(''process_monthly_reset'')'),
+      ('expire_rollover_credits', '* * * * *', 'call jobs.drain(''expire_rollover_credits'')'),
+      ('process_parked_events', '* * * * *', 'call jobs.drain(''process_parked_events'')'),
+      ('process_gifts', '* * * * *', 'call jobs.drain(''process_gifts'')'),
       ('verify_ledger', '*/5 * * * *', 'select jobs.verify_ledger()'),
       ('verify_whole_ledger', '11 4 * * *', 'select jobs.verify_ledger(true)'),
       ('watch_platform', '2-59/5 * * * *', 'select jobs.watch_platform()'),
-      ('roll_up', '* * * * *', 'call jobs.drain_roll_up()'),
+      ('roll_up', '* * * * *', 'call jobs.drain(''roll_up'', 100000)'),
       ('refresh_analytics', '7 * * * *', 'select jobs.refresh_analytics()'),
-      ('purge', '17 * * * *', 'call jobs.drain_purge()'),
-      ('write_expiry_notices', '37 * * * *', 'call jobs.drain_write_expiry_notices()'),
-      ('create_partitions', '23 3 * * *', 'call jobs.drain_create_partitions()'),
-      ('retire_partitions', '47 3 * * *', 'call jobs.drain_retire_partitions()'),
+      ('purge', '17 * * * *', 'call jobs.drain(''purge'')'),
+      ('write_expiry_notices', '37 * * * *', 'call jobs.drain(''write_expiry_notices'')'),
+      ('create_partitions', '23 3 * * *', 'call jobs.drain(''create_partitions'')'),
+      ('retire_partitions', '47 3 * * *', 'call jobs.drain(''retire_partitions'')'),
       ('purge_job_runs', '41 * * * *', $job$
         delete from cron.job_run_details where coalesce(end_time, start_time) < now() - interval '3 days'
       $job$)

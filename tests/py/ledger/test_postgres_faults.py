@@ -124,7 +124,7 @@ def assert_holds_end(database: Database) -> None:
     """Those whose reservation nobody heard of are freed by the job within their limit and a minute."""
     database.clock.advance(HOLD_LIFETIME + timedelta(minutes=1))
     with database.connect("scrip_cron") as connection:
-        connection.execute("call jobs.drain_expire_holds()")
+        connection.execute("call jobs.drain('expire_holds')")
     assert database.rows("select hold_id from playground.holds where status = 'open'") == []
     assert database.rows("select grant_id from playground.grants where held > 0") == []
     database.assert_ledger_holds()
@@ -228,7 +228,7 @@ async def test_a_scheduler_away_for_months_is_made_up_for_by_one_look(ledger: Da
         for due in [HOLD_LIFETIME, *(timedelta(days=day) for day in range(1, days + 1))]:
             ledger.clock.freeze(begin + due)
             for job in ("expire_holds", "process_monthly_reset", "expire_rollover_credits"):
-                cron.execute(f"call jobs.drain_{job}()".encode())
+                cron.execute(f"call jobs.drain('{job}')".encode())
         neglected = subscribe()
         ledger.clock.freeze(begin + timedelta(days=days))
         balance = gateway.value(call("api.get_balance", user_id=neglected))

@@ -77,7 +77,7 @@ def test_drains_that_run_at_once_do_not_get_into_each_other_s_way(aged: Database
         assert aged.value("select jobs.retire_partitions()", role="scrip_cron") == 0, "the other is at it"
         first.execute("commit")
     with aged.connect("scrip_cron") as cron:
-        cron.execute("call jobs.drain_retire_partitions()")
+        cron.execute("call jobs.drain('retire_partitions')")
     assert not aged.value(LEFT)
     aged.assert_ledger_holds()
 

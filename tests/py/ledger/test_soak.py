@@ -100,7 +100,7 @@ def set_plan(user_id: UUID) -> Query:
 async def run_jobs(scheduler: AsyncCaller) -> None:
     for job in JOBS:
         await scheduler.get(call(f"jobs.{job}"))
-    await scheduler.connection.execute("call jobs.drain_create_partitions()")
+    await scheduler.connection.execute("call jobs.drain('create_partitions')")
 
 
 async def until(is_over: Callable[[], bool], step: Step) -> None:
@@ -273,7 +273,7 @@ async def test_two_schedulers_do_everything_once(fresh_database: Database) -> No
 
         async def drain(scheduler: AsyncCaller) -> None:
             for job in JOBS[:3]:
-                await scheduler.connection.execute(f"call jobs.drain_{job}()".encode())
+                await scheduler.connection.execute(f"call jobs.drain('{job}')".encode())
 
         await asyncio.gather(*map(run, schedulers[:2]))
         # Both may leave an account to the other in their last batch.

@@ -131,7 +131,7 @@ class Shop:
 
     def run_job(self) -> None:
         """What the scheduler does each minute."""
-        self.database.rows("call jobs.drain_process_parked_events()", role="scrip_cron")
+        self.database.rows("call jobs.drain('process_parked_events')", role="scrip_cron")
 
     def balance(self, payer: Payer) -> int:
         return self.value("select api.get_balance(%s)", payer.id)["balance"]
