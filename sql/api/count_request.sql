@@ -2,6 +2,8 @@ create or replace function api.count_request(p_user_id uuid, p_class text, p_add
 returns table (refusal text, refusal_message text, refusal_detail json, requests integer, remaining integer, reset_seconds integer)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- All is looked up by key, also in tables that are so often emptied that the planner takes them for empty.
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare

@@ -10,6 +10,8 @@ create or replace function api.estimate_run(
 ) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- All is looked up by key, also in tables that are so often emptied that the planner takes them for empty.
+set enable_seqscan = off
 as $$
 declare
   v_account playground.accounts;

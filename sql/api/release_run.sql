@@ -16,6 +16,8 @@ create or replace function api.release_run(
 ) returns table (released boolean)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- All is looked up by key, also in tables that are so often emptied that the planner takes them for empty.
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare

@@ -17,6 +17,8 @@ create or replace function api.reserve_run(
   prompt text, history json, max_output_tokens integer, max_credits bigint, deadline_ms integer, account_id uuid)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- All is looked up by key, also in tables that are so often emptied that the planner takes them for empty.
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
