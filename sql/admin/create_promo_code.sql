@@ -18,8 +18,8 @@ begin
   if v_code is null or v_code !~ '^[A-Z0-9_-]{6,64}$' then
     perform engine.refuse('SCD02', 'A code has 6 to 64 of A-Z, 0-9, - and _.');
   end if;
-  if p_credits is null or p_credits <= 0 then
-    perform engine.refuse('SCD02', 'Credits must be a positive number.');
+  if p_credits is null or p_credits not between 1 and 1000000000 then
+    perform engine.refuse('SCD02', 'Credits must be a number from 1 to 1000000000.');
   end if;
   if p_max_redemptions is null or p_max_redemptions <= 0 then
     perform engine.refuse('SCD02', 'Say how many people may redeem it: a positive number.');

@@ -13,8 +13,9 @@ declare
   v_number bigint;
 begin
   perform engine.check_reason(p_reason);
-  if p_credits is null or p_credits <= 0 then
-    perform engine.refuse('SCD02', 'Credits must be a positive number.');
+  -- Sums of all credits are bigints, too.
+  if p_credits is null or p_credits not between 1 and 1000000000 then
+    perform engine.refuse('SCD02', 'Credits must be a number from 1 to 1000000000.');
   end if;
   if p_type is null or p_type not in ('admin', 'bonus') then
     perform engine.refuse('SCD02', 'The type must be admin or bonus.');

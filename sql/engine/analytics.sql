@@ -32,7 +32,9 @@ comment on function engine.analytics_caches() is
 create or replace function engine.pseudonym(p_user_id uuid, p_key text)
 returns text
 language sql immutable
-as $$ select 'p_' || substr(encode(sha256((p_key || p_user_id::text)::bytea), 'hex'), 1, 16) $$;
+-- Read once, here: a body in quotes would be read by whoever reads the view, to whom `text` could be a type of their own
+-- that tells what it is given: the person's id, and the key.
+return 'p_' || substr(encode(sha256((p_key || p_user_id::text)::bytea), 'hex'), 1, 16);
 comment on function engine.pseudonym(uuid, text) is
   'The name under which analysts see a person; p_key is platform_state.pseudonym_key: the same person has the same name in every view, and another in every installation.';
 

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(14);
+select plan(16);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id \gset
 
@@ -29,6 +29,8 @@ from (values
   (0, 'x', 'admin', 'SCD02', 'no credits are no grant'),
   (-5, 'x', 'admin', 'SCD02', 'credits are not taken away'),
   (null, 'x', 'admin', 'SCD02', 'credits must be said'),
+  (1000000001, 'x', 'admin', 'SCD02', 'a slip of the finger is no grant'),
+  (9223372036854775000, 'x', 'admin', 'SCD02', 'nor what no sum could hold'),
   (5, 'x', 'purchase', 'SCD02', 'nothing is bought by hand'),
   (5, null, 'admin', 'SCD03', 'a reason must be given'),
   (5, e' \t', 'admin', 'SCD03', 'blanks are no reason')
