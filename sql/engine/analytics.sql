@@ -221,6 +221,9 @@ declare
   v_instant timestamptz;
   v_started_at timestamptz;
 begin
+  -- A load replaces views that are read here one after the other: each would wait for the other. So a load waits for all of
+  -- it, or it for the load.
+  perform pg_advisory_xact_lock_shared(hashtext('scrip load'));
   perform engine.roll_up();
   v_instant := engine.now();
   for v_cache in

@@ -51,6 +51,24 @@ def test_a_load_that_changes_nothing_waits_for_no_reader(fresh_database: Databas
     assert sorted(fresh_database.rows(CACHES)) == sorted(before)
 
 
+def test_a_load_and_a_refresh_wait_for_each_other_in_one_place(fresh_database: Database) -> None:
+    """Each needs many views, in an order of its own: with some of them held, waiting for others could close a circle."""
+    with fresh_database.connect() as refreshing, ThreadPoolExecutor(1) as pool:
+        with refreshing.transaction():
+            refreshing.execute("select engine.refresh_analytics()")
+            loading = pool.submit(load, fresh_database.admin_url)
+            fresh_database.wait_for_lock_waits()
+            waiting = """
+                select wait.locktype, count(held.pid)
+                from pg_locks as wait
+                left join pg_locks as held on held.pid = wait.pid and held.granted and held.mode = 'AccessExclusiveLock'
+                where not wait.granted
+                group by 1
+            """
+            assert fresh_database.rows(waiting) == [("advisory", 0)]
+        loading.result()
+
+
 def test_a_view_may_change_in_any_way_and_back(fresh_database: Database, checkout: Checkout) -> None:
     before, columns = fresh_database.dump_schema(), fresh_database.value(COLUMNS)
     reorder(checkout)
