@@ -52,7 +52,7 @@ def test_a_load_that_changes_nothing_waits_for_no_reader(fresh_database: Databas
 
 
 def test_a_load_and_a_refresh_wait_for_each_other_in_one_place(fresh_database: Database) -> None:
-    """Each needs many views, in an order of its own: with some of them held, waiting for others could close a circle."""
+    """Each needs many views, in an order of its own: with some of them held, to wait for others closes a circle."""
     with fresh_database.connect() as refreshing, ThreadPoolExecutor(1) as pool:
         with refreshing.transaction():
             refreshing.execute("select engine.refresh_analytics()")
