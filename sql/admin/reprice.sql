@@ -30,6 +30,9 @@ begin
   if p_from < engine.kept_since('usage') then
     perform engine.refuse('SCD02', format('Usage is kept since %s.', engine.iso(engine.kept_since('usage'))));
   end if;
+  -- Looked at here too: where nobody ran, nothing below would read them.
+  perform from engine.read_multipliers(coalesce(p_multipliers, '{}'));
+  perform from engine.read_prices(coalesce(p_prices, '{}'));
   return query
   with paid as (
     select r.model, r.tier, sum(r.credits) as credits, sum(r.revenue_usd) as revenue_usd
@@ -55,4 +58,4 @@ begin
   order by model, tier;
 end $$;
 comment on function admin.reprice(timestamptz, timestamptz, jsonb, jsonb) is
-  'Before a multiplier or price is changed: what the runs reserved from p_from until before p_to would have charged, cost and earned, per model and tier, with multipliers {"opus": 4} and prices in US dollars per million tokens {"opus": {"input": 12, "output": 60, "cacheRead": 1.2, "cacheWrite": 15}} (of the cache: in proportion to input unless given). Nothing changed gives what happened. The same runs and tokens: nobody runs more or less, and a dearer run would have held more, as if everybody had the credits; own prompts keep their factor. Earned is what was paid for the credits of these days, model and tier (where none were charged, for those of the period), as of the last roll-up, the same for each new credit; margins in percent of it, null when nothing was earned. Changes nothing. SCD02 for a wrong period, one whose usage is not kept any more, an unknown model or a figure that is none.';
+  'Before a multiplier or price is changed: what the runs reserved from p_from until before p_to would have charged, cost and earned, per model and tier, with multipliers {"opus": 4} and prices in US dollars per million tokens {"opus": {"input": 12, "output": 60, "cacheRead": 1.2, "cacheWrite": 15}} (what is left out is as now; of the cache: in proportion to input). Nothing changed gives what happened. The same runs and tokens: nobody runs more or less, and a dearer run would have held more, as if everybody had the credits; own prompts keep their factor. Earned is what was paid for the credits of these days, model and tier (where none were charged, for those of the period), as of the last roll-up, the same for each new credit; margins in percent of it, null when nothing was earned. Changes nothing. SCD02 for a wrong period, one whose usage is not kept any more, an unknown model or a figure that is none.';

@@ -31,6 +31,9 @@ begin
   if not found then
     perform engine.refuse('SCD04', 'There is no such tier.');
   end if;
+  if v_before.is_unlimited and num_nonnulls(p_monthly_usd, p_daily_usd, p_runs_per_hour, p_concurrent_runs) > 0 then
+    perform engine.refuse('SCD02', format('The tier %s has no limits. Limits of one person: admin.set_user_limit.', p_tier));
+  end if;
 
   update playground.tiers
   set monthly_cost_limit_usd = coalesce(p_monthly_usd, monthly_cost_limit_usd),

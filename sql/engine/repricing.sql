@@ -42,8 +42,10 @@ language plpgsql stable
 as $$
 #variable_conflict use_column
 declare
+  v_now constant timestamptz := engine.now();
   v_object jsonb;
   v_unknown text;
+  v_price playground.model_prices;
 begin
   if jsonb_typeof(p_prices) is distinct from 'object' then
     perform engine.refuse('SCD02', 'Prices must be an object: {"opus": {"input": 12, "output": 60}}.');
@@ -60,8 +62,14 @@ begin
     if v_unknown is not null then
       perform engine.refuse('SCD02', format('There is no price of %s; there are input, output, cacheRead and cacheWrite.', v_unknown));
     end if;
-    input_price := engine.read_price(v_object, 'input');
-    output_price := engine.read_price(v_object, 'output');
+    select p.* into v_price
+    from playground.model_prices p
+    where p.model = read_prices.model
+      and p.effective_from <= v_now
+    order by p.effective_from desc
+    limit 1;
+    input_price := coalesce(engine.read_price(v_object, 'input'), v_price.input_usd_per_million);
+    output_price := coalesce(engine.read_price(v_object, 'output'), v_price.output_usd_per_million);
     perform engine.check_price('input', input_price);
     perform engine.check_price('output', output_price, false);
     select coalesce(engine.read_price(v_object, 'cacheRead'), c.cache_read_usd_per_million),
@@ -74,7 +82,7 @@ begin
   end loop;
 end $$;
 comment on function engine.read_prices(jsonb) is
-  'Prices by model in US dollars per million tokens, out of {"opus": {"input": 12, "output": 60, "cacheRead": 1.2, "cacheWrite": 15}}; those of the cache may be missing and then keep their proportion to input. SCD02 for an unknown model, name or price.';
+  'Prices by model in US dollars per million tokens, out of {"opus": {"input": 12, "output": 60, "cacheRead": 1.2, "cacheWrite": 15}}; input and output are as now when they are missing, those of the cache keep their proportion to input. SCD02 for an unknown model, name or price.';
 
 create or replace function engine.priced_model(p_model text, p_answered_model text)
 returns text

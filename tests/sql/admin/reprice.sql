@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(29);
+select plan(34);
 select tests.freeze('2026-11-10 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(1000) as ann_id, tests.make_user() as bob_id \gset
 select admin.set_unlimited(:'ann_id', true, 'for a test') \g /dev/null
@@ -89,10 +89,14 @@ from (values
   ($$ '2026-11-10', '2026-11-12', '{"opus": "2"}' $$, 'a text for a number'),
   ($$ '2026-11-10', '2026-11-12', '{"opus": 0}' $$, 'no multiplier'),
   ($$ '2026-11-10', '2026-11-12', '[]' $$, 'no object'),
-  ($$ '2026-11-10', '2026-11-12', '{}', '{"opus": {"input": 1}}' $$, 'a price without its output'),
+  ($$ '2026-11-10', '2026-11-12', '{}', '{"opus": {"input": null}}' $$, 'null for a price'),
   ($$ '2026-11-10', '2026-11-12', '{}', '{"opus": {"input": 1, "output": 1, "cache": 1}}' $$, 'a price of something else'),
   ($$ '2026-11-10', '2026-11-12', '{}', '{"opus": 3}' $$, 'no prices'),
   ($$ '2026-11-10', '2026-11-12', '{}', '{"gpt-9": {"input": 1, "output": 1}}' $$, 'prices of an unknown model')) as listed (arguments, about);
+select is(count(*), 0::bigint, 'nobody ran then') from admin.reprice('2031-01-01', '2031-01-02', '{"opus": 4}', '{"opus": {"input": 12.5}}');
+select throws_ok(format('select * from admin.reprice(%L, %L, %L, %L)', '2031-01-01', '2031-01-02', multipliers, prices), 'SCD02', null,
+  'also where nobody ran, what is no multiplier and no price is refused: ' || multipliers || prices)
+from (values ('{"__proto__": 1}', '{}'), ('{"opus": -1}', '{}'), ('{}', '{"opus": {"input": -1}}'), ('{}', '{"none": {"input": 1}}')) as listed (multipliers, prices);
 select engine.write_audit('retire_months', '00000000-0000-0000-0000-000000000000', null, '{}', '{"usage": "2026-11-11T00:00:00Z"}', 'for a test') \g /dev/null
 select throws_ok($$ select * from admin.reprice('2026-11-10', '2026-11-12') $$, 'SCD02', null, 'a period whose usage is gone');
 select * from finish();

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(25);
+select plan(27);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id \gset
 create function tests.limits()
@@ -52,5 +52,7 @@ select throws_ok(format('select admin.set_limits(%L, 1, null, null, %L)', 'free'
 from (values (''), ('  '), (null)) as listed (reason);
 select throws_ok(format('select admin.set_limits(%L, 1, null, null, %L)', 'gold', 'x'), 'SCD04', null, 'an unknown tier is refused');
 select is(count(*), 5::bigint, 'a refused change leaves no line') from playground.audit_log where action = 'set_limits';
+select throws_ok($$ select admin.set_limits('unlimited', 10, null, null, 'x') $$, 'SCD02', null, 'who has no limits gets none by a number that nobody reads');
+select lives_ok($$ select admin.set_limits('unlimited', null, null, null, 'x', p_alert_thresholds => '{}') $$, 'the rest of that tier is changed as any other''s');
 select * from finish();
 rollback;
