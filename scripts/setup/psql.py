@@ -18,7 +18,9 @@ def main(arguments: list[str]) -> None:
     if postgres:
         put_on_path(postgres.bin)
     require_client()
-    os.execvp("psql", ["psql", url, *arguments[1:]])
+    # For people: wide rows as records where they would not fit, errors without the bodies of the functions they passed.
+    comforts = ["--pset=expanded=auto", "--set=SHOW_CONTEXT=never"]
+    os.execvp("psql", ["psql", *comforts, url, *arguments[1:]])
 
 
 if __name__ == "__main__":
