@@ -78,16 +78,19 @@ as $$
   from state
   union all
   select 'heartbeat', not has_scheduler or coalesce(heartbeat_at > p_instant - job_late_after, false), coalesce(date_trunc('second', p_instant - heartbeat_at)::text, 'never'),
-    case when has_scheduler then 'since jobs.beat last ran' else 'this database has no pg_cron: what is due is done when an account is touched' end
+    case when has_scheduler then 'since jobs.beat last ran, every minute; when none of admin.jobs runs, switch one off and on: admin.set_jobs_active' else 'this database has no pg_cron: what is due is done when an account is touched' end
   from state cross join settings
   union all
   select 'ledger', ledger_violations = 0 and (not has_scheduler or coalesce(ledger_verified_at > p_instant - job_late_after, false)), ledger_violations::text,
-    format('violations when last verified, at %s; which: select * from admin.verify_ledger()', coalesce(engine.iso(ledger_verified_at), 'never'))
+    format('violations when last verified: %s; which: select * from admin.verify_ledger()', coalesce(engine.iso(ledger_verified_at), 'not yet'))
   from state cross join settings
   union all
   select 'job ' || j.name, j.is_active and not j.is_late and coalesce(j.last_status, '') <> 'failed',
     case when not j.is_active then 'switched off' when j.is_late then 'late' else coalesce(j.last_status, 'not yet run') end,
-    format('last succeeded at %s; next due at %s; %s', coalesce(engine.iso(j.last_succeeded_at), 'no known time'), engine.iso(j.next_due_at), j.message)
+    concat_ws('; ',
+      case when j.last_succeeded_at is null then 'never succeeded yet' else 'last succeeded at ' || engine.iso(j.last_succeeded_at) end,
+      case when j.is_active then 'next due at ' || engine.iso(j.next_due_at) else format('on again: select admin.set_jobs_active(true, ''why'', %L)', j.name) end,
+      'PostgreSQL said: ' || j.message)
   from engine.job_states(p_instant) as j
   union all
   select 'open holds', true, count(*)::text, 'runs under way: ' || coalesce(sum(credits), 0) || ' credits'
@@ -155,7 +158,11 @@ as $$
   union all
   select 'provider ' || p.provider, p.is_enabled and spend.usd * 100 < p.daily_ceiling_usd * settings.ceiling_alert_percent,
     case when p.is_enabled then format('%s of %s USD', round(spend.usd, 2), round(p.daily_ceiling_usd, 2)) else 'switched off' end,
-    case when p.stops_at_ceiling then 'spent today (UTC); runs stop at the ceiling' else 'spent today (UTC); the ceiling only alerts' end
+    case
+      when not p.is_enabled then format('on again: select admin.set_provider_enabled(%L, true, ''why'')', p.provider)
+      when p.stops_at_ceiling then 'spent today (UTC); runs stop at the ceiling'
+      else 'spent today (UTC); the ceiling only alerts'
+    end
   from playground.providers p
   cross join settings
   cross join lateral (

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(38);
+select plan(42);
 select tests.freeze('2031-05-20 12:00:00+00');
 
 -- The crontab.
@@ -57,6 +57,14 @@ as $$ select format('%s %s', is_ok, value) from engine.health(engine.now()) wher
 select is(tests.state_of('job ' || job), expected, format('a job that is %s', job))
 from (values ('well', 't succeeded'), ('late', 'f late'), ('failed', 'f failed'), ('off', 'f switched off'), ('running', 't running'), ('new', 't not yet run')) as listed (job, expected);
 
+select is(detail, expected, format('what health says of a job that is %s', job))
+from engine.health(engine.now())
+join (values
+  ('failed', 'last succeeded at 2031-05-20T11:50:00.000000Z; next due at 2031-05-20T12:05:00.000000Z; PostgreSQL said: ERROR: lock timeout'),
+  ('off', $$never succeeded yet; on again: select admin.set_jobs_active(true, 'why', 'off')$$),
+  ('new', 'never succeeded yet; next due at 2031-05-20T12:17:00.000000Z')
+) as listed (job, expected) on name = 'job ' || job;
+
 -- Work that waits: well until it has waited long.
 select tests.make_package() as package_id, tests.make_user_with(50) as ann_id \gset
 select tests.reserve(:'ann_id') \g /dev/null
@@ -90,6 +98,8 @@ insert into playground.provider_spend values ('openai', '2031-05-20 00:00:00+00'
 select is(tests.state_of('provider openai'), 'f 80.00 of 100.00 USD', 'near its ceiling');
 update playground.providers set is_enabled = false where provider = 'anthropic';
 select is(tests.state_of('provider anthropic'), 'f switched off', 'or switched off');
+select is(detail, $$on again: select admin.set_provider_enabled('anthropic', true, 'why')$$, 'with the statement that ends it')
+from engine.health(engine.now()) where name = 'provider anthropic';
 select is(tests.state_of('months ahead of usage'), 'f 0', 'no month ahead');
 select engine.create_partition('usage', 'reserved_at', 'usage_y2031m06', '2031-06-01 00:00:00+00', '2031-07-01 00:00:00+00') \g /dev/null
 select is(tests.state_of('months ahead of usage'), 't 1', 'the next one is there');
