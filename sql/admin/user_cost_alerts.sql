@@ -4,20 +4,20 @@ select
   alert.user_id,
   case
     when alert.kind ~ '^cost_(day|month)_[0-9]+$' then 'warning_' || split_part(alert.kind, '_', 3)
-    when alert.kind like 'limit\_exceeded\_%' then 'limit_exceeded'
+    when alert.kind ~ '^limit_(exceeded|shadow)_' then 'limit_exceeded'
     else alert.kind
   end as alert_type,
   case
     when alert.kind ~ '^cost_(day|month)_[0-9]+$' then trim_scale((alert.details ->> 'limitUsd')::numeric * (alert.details ->> 'percent')::numeric / 100)
-    when alert.kind like 'limit\_exceeded\_%' then (alert.details ->> 'limit')::numeric
+    when alert.kind ~ '^limit_(exceeded|shadow)_' then (alert.details ->> 'limit')::numeric
   end as threshold_amount,
   case
     when alert.kind ~ '^cost_(day|month)_[0-9]+$' then (alert.details ->> 'costUsd')::numeric
-    when alert.kind like 'limit\_exceeded\_%' then (alert.details ->> 'used')::numeric
+    when alert.kind ~ '^limit_(exceeded|shadow)_' then (alert.details ->> 'used')::numeric
   end as current_amount,
   case
     when alert.kind ~ '^cost_(day|month)_[0-9]+$' then 'cost_' || split_part(alert.kind, '_', 2)
-    when alert.kind like 'limit\_exceeded\_%' then substr(alert.kind, 16)
+    when alert.kind ~ '^limit_(exceeded|shadow)_' then regexp_replace(alert.kind, '^limit_(exceeded|shadow)_', '')
   end as limit_source,
   case when delivery.state = 'sent' then delivery.ended_at end as sent_at,
   alert.acknowledged_at,

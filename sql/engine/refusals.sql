@@ -34,7 +34,8 @@ language plpgsql volatile
 as $$
 begin
   perform engine.alert_once(
-    p_user_id, p_window_starts_at, 'limit_exceeded_' || p_limit_source,
+    -- A kind of its own: what only would have refused must not keep the first refusal of the same window from being told.
+    p_user_id, p_window_starts_at, case when p_is_binding then 'limit_exceeded_' else 'limit_shadow_' end || p_limit_source,
     jsonb_build_object('used', trim_scale(p_used), 'limit', trim_scale(p_limit), 'refused', p_is_binding), p_instant);
   if not p_is_binding then
     return;
@@ -58,7 +59,7 @@ begin
     'retryAfter', case when p_limit_source = 'runs_concurrent' then 2 else greatest(1, ceil(extract(epoch from p_resets_at - p_instant)))::bigint end);
 end $$;
 comment on function engine.limit_refusal(uuid, timestamptz, text, numeric, numeric, timestamptz, timestamptz, boolean) is
-  'SCT02 with the limit that leaves no room; alerts once per window. Shadow limits (p_is_binding false) alert and refuse nobody. cost_* and own_cap: US dollars, runs_*: runs.';
+  'SCT02 with the limit that leaves no room; alerts once per window. Shadow limits (p_is_binding false) alert as limit_shadow_* and refuse nobody. cost_* and own_cap: US dollars, runs_*: runs.';
 
 create or replace function engine.foresee_refusal(
   p_user_id uuid, p_model text, p_input_tokens bigint, p_instant timestamptz,

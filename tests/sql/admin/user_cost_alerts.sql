@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../runs.psql
 \ir ../history.psql
-select plan(9);
+select plan(10);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(1000) as ann_id \gset
 
@@ -25,6 +25,14 @@ select results_eq(
   $$ select alert_type, threshold_amount, current_amount, limit_source from admin.user_cost_alerts where alert_type = 'limit_exceeded' $$,
   $$ values ('limit_exceeded', 0.1::numeric, 0.06::numeric, 'cost_day') $$, 'a limit that left no room'
 );
+select tests.make_user() as bob_id \gset
+select engine.limit_refusal(:'bob_id', engine.now(), 'runs_hour', 10, 10, engine.now(), engine.now(), false) \g /dev/null
+select results_eq(
+  format('select alert_type, current_amount, limit_source, metadata ->> %L from admin.user_cost_alerts where user_id = %L', 'refused', :'bob_id'),
+  $$ values ('limit_exceeded', 10::numeric, 'runs_hour', 'false') $$, 'or, while limits only watch, would have left none'
+);
+delete from playground.alert_deliveries where user_id = :'bob_id';
+delete from playground.alerts where user_id = :'bob_id';
 update playground.alert_deliveries set state = 'sent', ended_at = engine.now() where kind = 'throttled';
 select is((select array_agg(alert_type) from admin.user_cost_alerts where sent_at is not null), array['throttled'], 'which ones the webhook took');
 select admin.acknowledge_alert(id, 'seen') from admin.user_cost_alerts where alert_type = 'limit_exceeded' \g /dev/null

@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../tokens.psql
 \ir ../runs.psql
-select plan(86);
+select plan(88);
 select tests.freeze('2026-11-20 12:00:00+00');
 -- Hundreds of runs stay open here; how many may is told in engine/limits.sql.
 update playground.tiers set concurrent_runs = 1000;
@@ -173,10 +173,15 @@ update playground.tiers set throttle_on_exceed = false where tier = 'free';
 select tests.make_user_with(500) as sam_id \gset
 select is(count(*) filter (where tests.reserve(:'sam_id', tests.text_of(1000), p_use_no_prompt => true) ->> 'max_output_tokens' = '4096'), 12::bigint, 'shadow limits neither refuse nor shorten') from generate_series(1, 12);
 select is(
-  (select array_agg(kind order by kind) from playground.alerts where user_id = :'sam_id'), array['limit_exceeded_cost_day', 'limit_exceeded_runs_hour'],
+  (select array_agg(kind order by kind) from playground.alerts where user_id = :'sam_id'), array['limit_shadow_cost_day', 'limit_shadow_runs_hour'],
   'the tightest of them is recorded, once a window'
 );
 update playground.tiers set throttle_on_exceed = true where tier = 'free';
+select is(tests.reserve(:'sam_id') -> 'refusal_detail' ->> 'limitSource', 'runs_hour', 'when they refuse again, who is beyond them is refused');
+select is(
+  (select details ->> 'refused' from playground.alerts where user_id = :'sam_id' and kind = 'limit_exceeded_runs_hour'), 'true',
+  'and that is told, though the same hour knew what would have been refused'
+);
 -- Bought cost budget.
 select tests.make_user() as pia_id \gset
 select tests.buy(:'pia_id', 600, 20) \g /dev/null
