@@ -7,23 +7,18 @@ as $$
 declare
   v_provider constant text := (select provider from playground.models where model = p_model);
   v_day constant timestamptz := date_trunc('day', p_reserved_at, 'UTC');
+  v_sum constant integer := hashtext(concat(v_provider, ' ', extract(epoch from v_day)));
+  v_shard integer := pg_backend_pid() % 16;
 begin
-  -- Into a part that nobody is at, else into a new one: there are as many as runs ever ended at one moment. Nobody waits here,
-  -- so it does not matter in which order a transaction that ends several runs comes to their providers and days.
-  update playground.provider_spend
-  set cost_usd = cost_usd + p_cost_usd
-  where provider = v_provider and starts_at = v_day and shard = (
-    select shard
-    from playground.provider_spend
-    where provider = v_provider and starts_at = v_day
-    order by shard
-    limit 1
-    for update skip locked);
-  if not found then
-    insert into playground.provider_spend (provider, starts_at, shard, cost_usd)
-    -- No two transactions that overlap have the same number, nor do they within 31 bits.
-    values (v_provider, v_day, (pg_current_xact_id()::text::bigint & 2147483647)::integer, p_cost_usd);
-  end if;
+  -- Into the first part that no other transaction is at. Nobody waits here, so it does not matter in which order one that ends
+  -- several runs comes to their providers and days.
+  while not pg_try_advisory_xact_lock(v_sum, v_shard) loop
+    v_shard := v_shard + 1;
+  end loop;
+  insert into playground.provider_spend as spend (provider, starts_at, shard, cost_usd)
+  values (v_provider, v_day, v_shard, p_cost_usd)
+  on conflict (provider, starts_at, shard) do update
+  set cost_usd = spend.cost_usd + excluded.cost_usd;
 end $$;
 comment on function engine.count_spend(text, timestamptz, numeric) is 'Adds the API cost (US dollars) of a run to what its provider cost on that UTC day.';
 
