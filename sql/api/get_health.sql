@@ -7,7 +7,8 @@ as $$
     'database', true,
     'codeVersion', code_version,
     'heartbeatAt', engine.iso(heartbeat_at),
-    'heartbeatAgeSeconds', floor(extract(epoch from engine.now() - heartbeat_at))::bigint,
+    -- A scheduler that never began is as late as one that stopped when this code was loaded.
+    'heartbeatAgeSeconds', floor(extract(epoch from engine.now() - coalesce(heartbeat_at, loaded_at)))::bigint,
     'ledgerVerifiedAt', engine.iso(ledger_verified_at),
     'ledgerVerifiedAgeSeconds', floor(extract(epoch from engine.now() - ledger_verified_at))::bigint,
     'ledgerViolations', ledger_violations,
@@ -20,4 +21,4 @@ as $$
   from playground.platform_state;
 $$;
 comment on function api.get_health(text) is
-  'GET /readyz. Which code is loaded, the scheduler''s last heartbeat and its age in seconds, the last self-check of the ledger and its age in seconds; scheduler: whether this database has pg_cron; tokens: whether it takes what signed p_token, a token of the nil uuid, also where no token secret was told.';
+  'GET /readyz. Which code is loaded, the scheduler''s last heartbeat and its age in seconds (since the load, when there was none yet), the last self-check of the ledger and its age in seconds; scheduler: whether this database has pg_cron; tokens: whether it takes what signed p_token, a token of the nil uuid, also where no token secret was told.';

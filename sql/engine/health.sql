@@ -42,9 +42,9 @@ as $$
   select run.name, run.schedule, run.is_active, run.last_started_at, run.last_status, run.last_ended_at - run.last_started_at,
     run.last_succeeded_at,
     case when run.is_active then engine.next_due(run.schedule, p_instant) end,
-    -- A job that never ran can only be late since it was written down.
+    -- A job that never succeeded can only be late since it was written down; its first run may be under way.
     run.is_active and coalesce(run.last_succeeded_at, '-infinity') < due.at
-      and (run.last_started_at is not null or due.at > (select loaded_at from playground.platform_state)),
+      and (coalesce(run.last_ended_at is not null or run.last_started_at < due.at, false) or due.at > (select loaded_at from playground.platform_state)),
     left(run.last_message, 500)
   from jobs.list_job_runs() as run
   cross join lateral (

@@ -11,6 +11,7 @@ do $$
 declare
   v_line record;
 begin
+  perform set_config('scrip.crontab_changed', 'off', false);
   for v_line in
     select crontab.name, crontab.schedule, crontab.command, job.jobid
     from (values
@@ -37,6 +38,7 @@ begin
     -- What stands there already is left alone: a job switched off by an operator stays off.
     where (crontab.schedule, crontab.command) is distinct from (job.schedule, job.command)
   loop
+    perform set_config('scrip.crontab_changed', 'on', false);
     if v_line.name is null then
       perform cron.unschedule(v_line.jobid);
     else

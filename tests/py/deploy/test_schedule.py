@@ -8,8 +8,10 @@ import pytest
 
 from scripts.setup.migrate import bootstrap, load, migrate
 from tests.py.support.clusters import private_cluster
-from tests.py.support.database import Clock, Database
+from tests.py.support.database import Clock, Database, wait_until
 
+# The launcher wakes at each full minute.
+NEXT_MINUTE_SECONDS = 120.0
 JOBS = "select jobname, schedule, command, active from cron.job order by jobname"
 
 
@@ -22,6 +24,17 @@ def cron_database() -> Iterator[Database]:
         assert "pg_cron" not in warnings
         migrate(database.admin_url)
         yield database
+
+
+def test_jobs_run_by_themselves_on_a_new_database(cron_database: Database) -> None:
+    """As pg_cron starts them, at its next minute. First here, so that nothing else has touched the crontab."""
+    with cron_database.connect() as connection:
+
+        def beats() -> bool:
+            row = connection.execute("select heartbeat_at is not null from playground.platform_state").fetchone()
+            return row == (True,)
+
+        wait_until(beats, "the scheduler's first heartbeat", NEXT_MINUTE_SECONDS)
 
 
 @pytest.fixture

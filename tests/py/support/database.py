@@ -136,12 +136,12 @@ class Clock:
         self._is_installed = True
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], bool], what: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
     """Returns as soon as the condition holds; fails with `what` was waited for when it never does."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s in vain for {what}")
+            raise AssertionError(f"waited {patience_seconds:.0f} s in vain for {what}")
         time.sleep(0.01)
 
 

@@ -3,12 +3,12 @@ begin;
 \ir ../tokens.psql
 select plan(8);
 select tests.freeze('2026-11-20 12:00:00+00');
-update playground.platform_state set code_version = 'abc', heartbeat_at = null, ledger_verified_at = null, ledger_violations = 0;
+update playground.platform_state set code_version = 'abc', loaded_at = engine.now() - interval '3 minutes', heartbeat_at = null, ledger_verified_at = null, ledger_violations = 0;
 
 select is(
   api.get_health()::jsonb - 'scheduler',
-  '{"database": true, "codeVersion": "abc", "heartbeatAt": null, "heartbeatAgeSeconds": null, "ledgerVerifiedAt": null, "ledgerVerifiedAgeSeconds": null, "ledgerViolations": 0, "tokens": null}'::jsonb,
-  'before anything ran'
+  '{"database": true, "codeVersion": "abc", "heartbeatAt": null, "heartbeatAgeSeconds": 180, "ledgerVerifiedAt": null, "ledgerVerifiedAgeSeconds": null, "ledgerViolations": 0, "tokens": null}'::jsonb,
+  'a scheduler that never ran is as late as the code is old'
 );
 select jobs.beat() \g /dev/null
 select tests.advance('61.9 seconds');

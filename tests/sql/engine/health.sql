@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(42);
+select plan(44);
 select tests.freeze('2031-05-20 12:00:00+00');
 
 -- The crontab.
@@ -34,7 +34,8 @@ as $$
     ('failed', '*/5 * * * *', true, '2031-05-20 11:55:00+00', '2031-05-20 11:55:00+00', 'failed', 'ERROR: lock timeout', '2031-05-20 11:50:00+00'),
     ('running', '*/5 * * * *', true, '2031-05-20 11:55:00+00', null, 'running', null, '2031-05-20 11:50:00+00'),
     ('off', '* * * * *', false, null, null, null, null, null),
-    ('new', '17 * * * *', true, null, null, null, null, null)
+    ('new', '17 * * * *', true, null, null, null, null, null),
+    ('first', '* * * * *', true, '2031-05-20 12:00:00+00', null, 'running', null, null)
 $$;
 update playground.platform_state set loaded_at = '2031-05-20 11:50:00+00', code_version = 'abc';
 select is(format('%s late %s, next %s, took %s', name, is_late, to_char(next_due_at at time zone 'UTC', 'DD HH24:MI'), last_duration), expected, name)
@@ -46,7 +47,8 @@ join (values
   ('failed', 'failed late f, next 20 12:05, took 00:00:00'),
   ('running', 'running late f, next 20 12:05, took '),
   ('off', 'off late f, next , took '),
-  ('new', 'new late f, next 20 12:17, took ')
+  ('new', 'new late f, next 20 12:17, took '),
+  ('first', 'first late f, next 20 12:01, took ')
 ) as listed (name, expected) using (name);
 select is(is_late, true, 'one that never ran is late when it should have since it was written down')
 from engine.job_states('2031-05-20 12:33:00+00') where name = 'new';
@@ -55,7 +57,7 @@ returns text
 language sql
 as $$ select format('%s %s', is_ok, value) from engine.health(engine.now()) where name = p_name $$;
 select is(tests.state_of('job ' || job), expected, format('a job that is %s', job))
-from (values ('well', 't succeeded'), ('late', 'f late'), ('failed', 'f failed'), ('off', 'f switched off'), ('running', 't running'), ('new', 't not yet run')) as listed (job, expected);
+from (values ('well', 't succeeded'), ('late', 'f late'), ('failed', 'f failed'), ('off', 'f switched off'), ('running', 't running'), ('new', 't not yet run'), ('first', 't running')) as listed (job, expected);
 
 select is(detail, expected, format('what health says of a job that is %s', job))
 from engine.health(engine.now())
