@@ -2,6 +2,8 @@ drop schema rollup cascade;
 drop table playground.token_secrets;
 alter table playground.audit_log drop column acting_user_id, drop column request_id;
 comment on column playground.audit_log.actor is null;
+drop index playground.billing_tasks_failed;
+drop index playground.notices_failed;
 drop table playground.alert_deliveries;
 drop index playground.alerts_by_time;
 drop index playground.alerts_by_id;

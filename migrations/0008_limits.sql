@@ -157,6 +157,10 @@ create table playground.alert_deliveries (
   constraint alert_deliveries_pkey primary key (user_id, alert_id)
 );
 create index alert_deliveries_due on playground.alert_deliveries (next_try_at) where state = 'due';
+create index alert_deliveries_failed on playground.alert_deliveries (ended_at) where state = 'failed';
+-- What was given up is looked at by each scrape, and is few among all that was sent.
+create index notices_failed on playground.notices (ended_at) where state = 'failed';
+create index billing_tasks_failed on playground.billing_tasks (ended_at) where state = 'failed';
 comment on table playground.alert_deliveries is 'Outbox of alerts to the operators'' webhook: written with the alert. alert_id is the message''s id, the same in each try.';
 
 -- Who did it --------------------------------------------------------------------------------------------------
