@@ -104,7 +104,9 @@ def make_past(cluster: Cluster, database: str, crowds: list[People]) -> None:
     with psycopg.connect(cluster.url("postgres", database), autocommit=True) as connection:
         span = connection.execute(SPAN, [MONTHS]).fetchone()
         assert span is not None
+        connection.execute("set role scrip_owner")
         connection.execute(PARTITIONS, [span[0]])
+        connection.execute("reset role")
         connection.execute("select setval('playground.grant_ids', %s)", [max(crowd.last_grant for crowd in crowds)])
         with indexes_built_afterwards(connection):
             writers = [_start_past(cluster, database, crowd, str(span[0]), str(span[1])) for crowd in crowds]

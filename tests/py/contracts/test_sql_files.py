@@ -46,7 +46,10 @@ OWNED_BY_ACCOUNT = (
     "accounts|grants|holds|hold_parts|transactions|transaction_parts|subscriptions|periods|usage|customers|purchases"
     "|checkouts|payments|refunds|disputes|revocations|invoices|billing_tasks|gifts|gift_parts"
 )
-OWNED_BY_USER = "sessions|messages|answers|cost_windows|alerts|api_keys|refresh_tokens|credentials|notices|alert_deliveries|user_limits"
+OWNED_BY_USER = (
+    "sessions|messages|answers|cost_windows|alerts|api_keys|refresh_tokens|credentials|notices|alert_deliveries"
+    "|user_limits"
+)
 
 
 def test_load_names_every_file_once() -> None:
