@@ -47,7 +47,7 @@ async def reprice(request: web.Request) -> web.Response:
         user_id=request[USER_ID],
         token=request[BEARER],
         request_id=request[REQUEST_ID],
-        multipliers=_exact.encode(_amounts("multipliers", body.multipliers)).decode(),
+        multipliers=_exact.encode(_amounts("multipliers", body.multipliers, "a number")).decode(),
         prices=_exact.encode({model: _amounts("prices", _fields(new)) for model, new in body.prices.items()}).decode(),
         **{"from": body.since, "to": body.until},
     )
@@ -58,7 +58,7 @@ def _fields(new: msgspec.Struct) -> dict[str, msgspec.Raw]:
     return {field.encode_name: getattr(new, field.name) for field in msgspec.structs.fields(new)}
 
 
-def _amounts(name: str, raw: dict[str, Any]) -> dict[str, Decimal]:
+def _amounts(name: str, raw: dict[str, Any], what: str = "an amount in US dollars") -> dict[str, Decimal]:
     """Those that are given; what is null stays as it is."""
-    read = {key: read_amount(name, value) for key, value in raw.items()}
+    read = {key: read_amount(name, value, what) for key, value in raw.items()}
     return {key: value for key, value in read.items() if value is not None}

@@ -371,11 +371,52 @@ NextCursor = Annotated[str | None, Meta(description="For the next page; null on 
 class CostSummary(Body):
     total_monthly_revenue: Annotated[float, Meta(description="As paid this month (UTC), in US dollars.")]
     total_monthly_cost: Annotated[float, Meta(description="API cost of this month (UTC), in US dollars.")]
-    overall_margin: Annotated[float | None, Meta(description="Percent; null without revenue.")]
+    overall_margin: Annotated[
+        float | None,
+        Meta(
+            description="Percent of `totalMonthlyRevenue`, of what was paid this month, used or not; null without. "
+            "The margin of what runs earned, at what was paid for their credits whenever that was, is in GET /margin."
+        ),
+    ]
     active_users: Annotated[int, Meta(description="People with a run this month.")]
     throttled_users: int
     high_risk_users: int
     average_cost_per_user: Annotated[float, Meta(description="Of the active ones, in US dollars.")]
+    refreshed_at: Annotated[datetime | None, Meta(description="When these figures were taken.")]
+
+
+class MarginSums(Body):
+    runs: int
+    input_tokens: Annotated[int, Meta(description="Without cached ones.")]
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    credits: Annotated[int, Meta(description="Charged.")]
+    cost_usd: Annotated[float, Meta(description="API cost, bought budget included, in US dollars.")]
+    revenue_usd: Annotated[
+        float,
+        Meta(
+            description="What was paid, whenever that was, for the credits charged, in US dollars; free ones: nothing."
+        ),
+    ]
+    margin_usd: Annotated[float, Meta(description="`revenueUsd` less `costUsd`.")]
+    margin_percent: Annotated[
+        float | None,
+        Meta(
+            description="Of `revenueUsd`, which is what runs earned; null without. The `overallMargin` of GET /summary "
+            "is of what was paid in the month."
+        ),
+    ]
+
+
+class ModelMargin(MarginSums, kw_only=True):
+    model: str
+
+
+class MonthMargin(Body):
+    month: Annotated[str, Meta(description="Calendar month (UTC), such as `2026-11`.")]
+    models: Annotated[list[ModelMargin], Meta(description="By the model that was asked for; what cost most first.")]
+    total: Annotated[MarginSums, Meta(description="All models together.")]
     refreshed_at: Annotated[datetime | None, Meta(description="When these figures were taken.")]
 
 
@@ -388,7 +429,7 @@ class UserCost(Body):
     average_cost: Annotated[float | None, Meta(description="Of a run of this month, in US dollars.")]
     lifetime_cost: Usd
     revenue: Annotated[float, Meta(description="As paid this month (UTC), in US dollars.")]
-    margin: Annotated[float | None, Meta(description="Percent; null without revenue.")]
+    margin: Annotated[float | None, Meta(description="Percent of what was paid this month; null without revenue.")]
     is_throttled: bool
     risk_level: Risk
     last_request_at: datetime | None
@@ -442,6 +483,33 @@ class Override(Body):
     until: Annotated[datetime | None, Meta(description="When it ends by itself; null: it stands.")]
 
 
+class PersonRefusal(Body):
+    limit_source: Annotated[
+        Literal[
+            "model",
+            "operator",
+            "provider",
+            "runs_hour",
+            "runs_concurrent",
+            "cost_day",
+            "cost_month",
+            "own_cap",
+            "credits",
+        ],
+        Meta(description="What refuses."),
+    ]
+    model: Annotated[str, Meta(description="The default model, with which the smallest run was tried.")]
+    used: Annotated[float | None, Meta(description="US dollars or runs; of `credits`: those needed.")]
+    limit: Annotated[float | None, Meta(description="US dollars or runs; of `credits`: those available.")]
+    resets_at: Annotated[datetime | None, Meta(description="When it ends by itself; null: it does not.")]
+    set_by: Annotated[
+        str | None,
+        Meta(description="An admin's user id, an operator's role or `the person`; null: as it was delivered."),
+    ]
+    reason: Annotated[str | None, Meta(description="Why it was set.")]
+    hint: Annotated[str | None, Meta(description="What helps.")]
+
+
 class PersonCosts(Body):
     user_id: UUID
     email: str | None
@@ -453,6 +521,9 @@ class PersonCosts(Body):
     throttled_by: Literal["operator", "runs_hour", "cost_day", "cost_month", "own_cap"] | None
     throttled_reason: str | None
     throttled_until: datetime | None
+    refusal: Annotated[
+        PersonRefusal | None, Meta(description="What would refuse the smallest run now; null: it would start.")
+    ]
     daily: DailyUse
     hourly: HourlyUse
     resets_at: datetime
@@ -532,8 +603,8 @@ class RepricedSums(Body):
     new_cost: Usd
     earned: Annotated[float | None, Meta(description="Credits at what was paid for them, in US dollars.")]
     new_earned: Usd | None
-    margin: Percent | None
-    new_margin: Percent | None
+    margin: Annotated[float | None, Meta(description="Percent of `earned`; null without.")]
+    new_margin: Annotated[float | None, Meta(description="Percent of `newEarned`; null without.")]
 
 
 class RepricedModel(RepricedSums, kw_only=True):

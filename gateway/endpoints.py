@@ -426,6 +426,14 @@ ROUTES: tuple[Route, ...] = (
         refuses=(FORBIDDEN,),
     ),
     get(
+        f"{ADMIN}/margin",
+        rpc("get_margin", with_token=True),
+        "What each model cost and earned in a month, and how old the figures are",
+        query=schemas.MarginQuery,
+        answer=answers.MonthMargin,
+        refuses=(FORBIDDEN,),
+    ),
+    get(
         f"{ADMIN}/users",
         rpc("list_user_costs", with_token=True),
         "What people cost and bring, who cost most this month first",
@@ -437,7 +445,7 @@ ROUTES: tuple[Route, ...] = (
         get(
             f"{ADMIN}/{users}/{{id}}",
             rpc("get_user_costs", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
-            "What a person costs, may cost and is kept from",
+            "What a person costs, may cost and is kept from, and what would refuse a run now",
             answer=answers.PersonCosts,
             refuses=OF_PERSON,
         )
@@ -456,6 +464,23 @@ ROUTES: tuple[Route, ...] = (
         rpc("unthrottle_user", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
         "Let a person run again, past the windows that are exhausted now",
         body=schemas.Because,
+        answer=answers.PersonCosts,
+        refuses=OF_PERSON,
+    ),
+    put(
+        f"{ADMIN}/users/{{id}}/limits",
+        rpc("set_user_limit", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
+        "Give a person limits in place of the tier's, until an instant or for good",
+        body=schemas.PersonLimits,
+        answer=answers.PersonCosts,
+        refuses=OF_PERSON,
+    ),
+    delete(
+        f"{ADMIN}/users/{{id}}/limits",
+        rpc("end_user_limit", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
+        "End the limits that a person was given",
+        body=schemas.Because,
+        status=200,
         answer=answers.PersonCosts,
         refuses=OF_PERSON,
     ),

@@ -117,14 +117,14 @@ def read_idempotency_key(request: web.Request) -> str | None:
     return values[0]
 
 
-def read_amount(name: str, raw: msgspec.Raw) -> Decimal | None:
-    """The JSON number of a field as it was written, or None for null. Raises Refusal 422 for anything else."""
+def read_amount(name: str, raw: msgspec.Raw, what: str = "an amount in US dollars") -> Decimal | None:
+    """The JSON number of a field as it was written, or None for null. Raises Refusal 422 for what is not `what`."""
     text = bytes(raw)
     if text == b"null":
         return None
     # What is longer is no amount, and too long for the database.
     if len(text) > 40 or not _NUMBER.fullmatch(text):
-        raise invalid(**{name: "must be an amount in US dollars, or null"})
+        raise invalid(**{name: f"must be {what}, or null"})
     return Decimal(text.decode())
 
 

@@ -81,5 +81,7 @@ def patch(path: str, handler: Handler, summary: str, *, limited: str | None = "w
     return Route(method="PATCH", path=path, handler=handler, summary=summary, limited=limited, **more)
 
 
-def delete(path: str, handler: Handler, summary: str, *, limited: str | None = "writes", **more: Any) -> Route:
-    return Route(method="DELETE", path=path, handler=handler, summary=summary, limited=limited, status=204, **more)
+def delete(
+    path: str, handler: Handler, summary: str, *, limited: str | None = "writes", status: int = 204, **more: Any
+) -> Route:
+    return Route(method="DELETE", path=path, handler=handler, summary=summary, limited=limited, status=status, **more)

@@ -46,6 +46,28 @@ Amount = Annotated[
         extra_json_schema={"type": ["number", "null"], "minimum": 0, "examples": [0.25]},
     ),
 ]
+# Where null is as if it were left out.
+LimitUsd = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="API cost in US dollars: exact, below 100 million, at most 12 decimals; null: as if left out.",
+        extra_json_schema={"type": ["number", "null"], "minimum": 0, "examples": [5]},
+    ),
+]
+Price = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="US dollars per million tokens: exact, at most 6 decimals; null: as if left out.",
+        extra_json_schema={"type": ["number", "null"], "minimum": 0, "examples": [2.5]},
+    ),
+]
+Multiplier = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="What multiplies the credits of a run: exact, above 0, at most 3 decimals; null: as if left out.",
+        extra_json_schema={"type": ["number", "null"], "exclusiveMinimum": 0, "examples": [4]},
+    ),
+]
 Role = Literal["owner", "admin", "member"]
 TransactionType = Literal[
     "signup", "monthly", "purchase", "spend", "rollover", "expire", "refund", "bonus", "admin", "gift"
@@ -181,21 +203,54 @@ class Throttle(Because):
     until: Annotated[datetime, Meta(tz=True, description="When it ends by itself; never when left out.")] | None = None
 
 
-class GrantCredits(Because):
-    credits: Annotated[int, Meta(ge=1, le=1_000_000_000)]
-    type: Literal["admin", "bonus"] = "admin"
-
-
 def unchanged() -> msgspec.Raw:
     """An amount that was left out."""
     return msgspec.Raw(b"null")
 
 
+class PersonLimits(Because):
+    """One limit or more in place of the tier's; what is left out, or null, is the tier's.
+
+    They take the place of those that the person has of the same kind: those with an end, or those without.
+    """
+
+    monthly_usd: LimitUsd = msgspec.field(default_factory=unchanged)
+    daily_usd: LimitUsd = msgspec.field(default_factory=unchanged)
+    runs_per_hour: Runs | None = None
+    concurrent_runs: Runs | None = None
+    until: (
+        Annotated[
+            datetime,
+            Meta(tz=True, description="When they end by themselves, going first while they last; they stand without."),
+        ]
+        | None
+    ) = None
+
+
+class MarginQuery(Fields):
+    month: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$",
+                description="A calendar month (UTC); this one when left out.",
+                examples=["2026-11"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class GrantCredits(Because):
+    credits: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    type: Literal["admin", "bonus"] = "admin"
+
+
 class NewLimits(Fields):
     """What is left out, or null, stays as it is."""
 
-    monthly_usd: Amount = msgspec.field(default_factory=unchanged)
-    daily_usd: Amount = msgspec.field(default_factory=unchanged)
+    monthly_usd: LimitUsd = msgspec.field(default_factory=unchanged)
+    daily_usd: LimitUsd = msgspec.field(default_factory=unchanged)
     runs_per_hour: Runs | None = None
     concurrent_runs: Runs | None = None
     throttle_on_exceed: Annotated[bool, Meta(description="False: only alerts, refusing nobody.")] | None = None
@@ -206,17 +261,21 @@ class NewLimits(Fields):
 
 
 class NewPrices(Fields):
-    """US dollars per million tokens; what is left out, or null, stays as it is."""
+    """What is left out, or null, stays as it is."""
 
-    input: Amount = msgspec.field(default_factory=unchanged)
-    output: Amount = msgspec.field(default_factory=unchanged)
-    cache_read: Amount = msgspec.field(default_factory=unchanged)
-    cache_write: Amount = msgspec.field(default_factory=unchanged)
+    input: Price = msgspec.field(default_factory=unchanged)
+    output: Price = msgspec.field(default_factory=unchanged)
+    cache_read: Price = msgspec.field(default_factory=unchanged)
+    cache_write: Price = msgspec.field(default_factory=unchanged)
 
 
 class Reprice(Fields):
-    multipliers: dict[ModelName, Amount] = {}
-    prices: dict[ModelName, NewPrices] = {}
+    multipliers: Annotated[
+        dict[ModelName, Multiplier], Meta(description="By model; those left out are as they are now.")
+    ] = {}
+    prices: Annotated[
+        dict[ModelName, NewPrices], Meta(description="By model; those left out are as they are now.")
+    ] = {}
     since: Annotated[datetime, Meta(tz=True, description="A month before the end when left out.")] | None = (
         msgspec.field(default=None, name="from")
     )

@@ -144,6 +144,7 @@ select engine.build_analytics() \g /dev/null
 \ir api/create_organization.sql
 \ir api/delete_api_key.sql
 \ir api/delete_session.sql
+\ir api/end_user_limit.sql
 \ir api/estimate_run.sql
 \ir api/expire_credits.sql
 \ir api/find_subscription.sql
@@ -154,6 +155,7 @@ select engine.build_analytics() \g /dev/null
 \ir api/get_cost_summary.sql
 \ir api/get_credentials.sql
 \ir api/get_health.sql
+\ir api/get_margin.sql
 \ir api/get_metrics.sql
 \ir api/get_organization.sql
 \ir api/get_package.sql
@@ -194,6 +196,7 @@ select engine.build_analytics() \g /dev/null
 \ir api/send_gift.sql
 \ir api/set_cost_cap.sql
 \ir api/set_limits.sql
+\ir api/set_user_limit.sql
 \ir api/settle_run.sql
 \ir api/start_checkout.sql
 \ir api/start_purchase.sql

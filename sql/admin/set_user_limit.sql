@@ -14,6 +14,7 @@ as $$
 declare
   v_now timestamptz;
   v_before jsonb;
+  v_by text;
 begin
   perform engine.check_reason(p_reason);
   if num_nonnulls(p_monthly_usd, p_daily_usd, p_runs_per_hour, p_concurrent_runs) = 0 then
@@ -27,10 +28,12 @@ begin
   end if;
 
   v_before := engine.own_limits_json(p_user_id);
+  -- An admin who asked through a gateway, else whoever is logged in.
+  v_by := coalesce(engine.acting_user()::text, session_user);
   insert into playground.user_limits (
     user_id, is_temporary, monthly_cost_limit_usd, daily_cost_limit_usd, runs_per_hour, concurrent_runs, reason, set_by, set_at, ends_at)
   values (
-    p_user_id, p_until is not null, p_monthly_usd, p_daily_usd, p_runs_per_hour, p_concurrent_runs, btrim(p_reason), session_user, v_now, p_until)
+    p_user_id, p_until is not null, p_monthly_usd, p_daily_usd, p_runs_per_hour, p_concurrent_runs, btrim(p_reason), v_by, v_now, p_until)
   on conflict (user_id, is_temporary) do update
   set monthly_cost_limit_usd = excluded.monthly_cost_limit_usd,
     daily_cost_limit_usd = excluded.daily_cost_limit_usd,

@@ -6,7 +6,7 @@ as $$
 begin
   perform engine.check_admin(p_user_id, p_token, p_request_id);
   perform engine.check_person(p_person_id);
-  return engine.user_costs_json(p_person_id);
+  return engine.person_document(p_person_id);
 end $$;
 comment on function api.get_user_costs(uuid, text, text, uuid) is
-  'GET /admin/cost-analytics/users/{id}. What a person costs, may cost and is kept from at this moment: US dollars, runs, percents; the newest 20 alerts. SCN03 when unknown; SCA01, SCA07.';
+  'GET /admin/cost-analytics/users/{id}. What a person costs, may cost and is kept from at this moment, and what would refuse a run: US dollars, runs, percents; the newest 20 alerts. Catches the account up. SCN03 when unknown; SCA01, SCA07.';

@@ -116,7 +116,7 @@ language sql immutable
 as $$ select case when p_limit > 0 then trim_scale(round(p_used * 100 / p_limit, 2)) when p_limit = 0 then 100 end $$;
 comment on function engine.percent_used(numeric, numeric) is 'How much of a limit is used, in percent to two decimals; a limit of 0 is used up, without a limit null.';
 
-create or replace function engine.user_costs_json(p_person_id uuid)
+create or replace function engine.user_costs_json(p_person_id uuid, p_refusal json default null)
 returns json
 language sql stable
 as $$
@@ -131,6 +131,7 @@ as $$
     'throttledBy', case when standing.is_throttled_by_operator then 'operator' else standing.exhausted_limit end,
     'throttledReason', case when standing.is_throttled then shown.throttled_reason end,
     'throttledUntil', engine.iso(case when standing.is_throttled_by_operator then standing.throttled_until else standing.exhausted_until end),
+    'refusal', p_refusal,
     'daily', json_build_object(
       'cost', trim_scale(standing.day_cost_usd), 'limit', trim_scale(bound.daily_usd),
       'percentUsed', engine.percent_used(standing.day_window_usd, bound.daily_usd), 'resetsAt', engine.iso(engine.window_end('day', clock.day))),
@@ -173,8 +174,56 @@ as $$
   ) as clock
   where standing.user_id = p_person_id;
 $$;
-comment on function engine.user_costs_json(uuid) is
-  'What a person costs, may cost and is kept from, as admins see it. US dollars: cost counts ended runs with what the bought budget paid; percentUsed is of what counts against the limit, open runs included. The newest 20 alerts.';
+comment on function engine.user_costs_json(uuid, json) is
+  'What a person costs, may cost and is kept from, as admins see it. US dollars: cost counts ended runs with what the bought budget paid; percentUsed is of what counts against the limit, open runs included. The newest 20 alerts. p_refusal: what engine.refusal_json says, shown as it is.';
+
+create or replace function engine.refusal_hint(p_person_id uuid, p_limit_source text, p_used numeric, p_limit numeric, p_what_helps text)
+returns text
+language sql stable
+as $$
+  select case
+    when p_limit_source = 'operator' then format('POST %s/unthrottle lets this person run again.', path)
+    when p_limit_source = 'credits' then format('POST %s/credits grants what is missing: at least %s.', path, p_used - p_limit)
+    when field is not null and p_limit is not null then format('PUT %s/limits with a higher %s raises it for this person; with until it ends by itself.', path, field)
+    -- What no call of an admin does.
+    when p_what_helps ~ '^select ' then 'In SQL, as an operator: ' || p_what_helps
+    else p_what_helps
+  end
+  from (select '/api/v1/admin/cost-analytics/users/' || p_person_id as path) as person
+  cross join (
+    select case p_limit_source
+      when 'runs_hour' then 'runsPerHour' when 'runs_concurrent' then 'concurrentRuns' when 'cost_day' then 'dailyUsd' when 'cost_month' then 'monthlyUsd'
+    end as field
+  ) as named
+$$;
+comment on function engine.refusal_hint(uuid, text, numeric, numeric, text) is
+  'Which call of an admin helps against what admin.explain_refusal names (used and limit as there); where none does, the statement that it names.';
+
+create or replace function engine.refusal_json(p_person_id uuid)
+returns json
+language sql volatile
+as $$
+  select json_build_object(
+    'limitSource', limit_source, 'model', model, 'used', used, 'limit', limit_value, 'resetsAt', engine.iso(resets_at), 'setBy', set_by, 'reason', reason,
+    'hint', engine.refusal_hint(p_person_id, limit_source, used, limit_value, what_helps))
+  from admin.explain_refusal(p_person_id)
+  where limit_source is not null;
+$$;
+comment on function engine.refusal_json(uuid) is
+  'What would refuse the smallest run of a person with the default model now, as admins see it; null: it would start. US dollars, runs; credits: needed and available. Catches the account up. SCD04 when unknown.';
+
+create or replace function engine.person_document(p_person_id uuid)
+returns json
+language plpgsql volatile
+as $$
+declare
+  -- First: it catches the account up, and the figures are those of after.
+  v_refusal constant json := engine.refusal_json(p_person_id);
+begin
+  return engine.user_costs_json(p_person_id, v_refusal);
+end $$;
+comment on function engine.person_document(uuid) is
+  'A person as every call about one answers: engine.user_costs_json, caught up, with what would refuse a run now. Whoever locks the person locks the account before. SCD04 when unknown.';
 
 create or replace function engine.tier_document(p_tier playground.tiers)
 returns jsonb

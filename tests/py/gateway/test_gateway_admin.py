@@ -32,11 +32,14 @@ class Example:
 
 EXAMPLES = {
     "GET /summary": Example(),
+    "GET /margin": Example(),
     "GET /users": Example(),
     "GET /users/{id}": Example(),
     "GET /user/{id}": Example(),
     "POST /users/{id}/throttle": Example(REASON, "throttle"),
     "POST /users/{id}/unthrottle": Example(REASON, "unthrottle"),
+    "PUT /users/{id}/limits": Example({**REASON, "dailyUsd": 5, "until": "2099-01-01T00:00:00Z"}, "set_user_limit"),
+    "DELETE /users/{id}/limits": Example(REASON, "end_user_limit"),
     "POST /users/{id}/credits": Example({**REASON, "credits": 3}, "grant_credits"),
     "GET /alerts": Example(),
     "POST /alerts/{id}/acknowledge": Example(REASON, "acknowledge_alert"),
@@ -73,10 +76,18 @@ class Office:
         self.world.value("select engine.alert_once(%s, engine.now(), %s, '{}', engine.now())", self.person.id, kind)
         return self.world.value("select alert_id::text from playground.alerts where kind = %s", kind)
 
+    def limited(self) -> Person:
+        """Somebody new with a limit of their own, to be ended."""
+        person = self.world.person(unlimited=False)
+        self.world.value("select admin.set_user_limit(%s, 'tests', p_daily_usd => 1)", person.id)
+        return person
+
     def path(self, name: str) -> str:
         path = ADMIN + name.split(" ")[1]
         if "/alerts/{id}" in path:
             return path.replace("{id}", self.alert())
+        if name == "DELETE /users/{id}/limits":
+            return path.replace("{id}", self.limited().id)
         return path.replace("{id}", self.person.id).replace("{tier}", "free")
 
     async def call(self, name: str, caller: Person | None, body: Any = None, **headers: str) -> Reply:
@@ -159,7 +170,7 @@ async def test_the_doors_themselves_refuse_whoever_holds_only_the_gateway_s_pass
         select p.proname, p.proargnames[:p.pronargs] from pg_proc p
         where p.pronamespace = 'api'::regnamespace and 'p_request_id' = any (p.proargnames)
     """)
-    assert len(doors) >= 13
+    assert len(doors) >= 16
     tokens = [None, "", "x", world.person().token, jwt.encode({"sub": office.admin.id}, SECRET, ALGORITHM)]
     tokens.append(issue_access_token(replace(world.settings, jwt_secret=OTHER_SECRET), office.admin.id))
     lines = world.value("select count(*) from playground.audit_log")
@@ -205,6 +216,8 @@ async def test_what_is_not_there_is_not_found(office: Office) -> None:
         f"POST /users/{NOBODY}/throttle": "person_not_found",
         f"POST /users/{NOBODY}/unthrottle": "person_not_found",
         f"POST /users/{NOBODY}/credits": "person_not_found",
+        f"PUT /users/{NOBODY}/limits": "person_not_found",
+        f"DELETE /users/{NOBODY}/limits": "person_not_found",
         f"POST /alerts/{NOBODY}/acknowledge": "not_found",
         "PATCH /limits/nothing": "not_found",
         "PATCH /limits/%00": "not_found",
@@ -212,7 +225,7 @@ async def test_what_is_not_there_is_not_found(office: Office) -> None:
     for call, error in calls.items():
         method, path = call.split(" ")
         body = {} if method == "GET" else {"json": {**REASON, **({"credits": 1} if "credits" in path else {})}}
-        if method == "PATCH":
+        if method in ("PATCH", "PUT"):
             body["json"]["runsPerHour"] = 5
         reply = await office.world.call(method, ADMIN + path, office.admin, **body)
         assert (reply.status, reply.error) == (404, error), call
@@ -240,6 +253,135 @@ async def test_amounts_arrive_as_they_were_written(office: Office) -> None:
         written
     )
     office.world.value("select admin.set_limits('free', 0.5, null, null, 'as it was')")
+
+
+async def test_odd_limits_and_months_are_refused_by_the_field_s_name(office: Office) -> None:
+    bodies = [
+        ({}, "body"),
+        ({"monthlyUsd": None, "dailyUsd": None}, "body"),
+        ({"monthlyUsd": -1}, "monthlyUsd"),
+        ({"monthlyUsd": "5"}, "monthlyUsd"),
+        ({"dailyUsd": 0.0000000000001}, "dailyUsd"),
+        ({"dailyUsd": 100_000_000}, "dailyUsd"),
+        ({"runsPerHour": 1.5}, "runsPerHour"),
+        ({"runsPerHour": -1}, "runsPerHour"),
+        ({"concurrentRuns": 2_147_483_648}, "concurrentRuns"),
+        ({"runsPerHour": 5, "until": "2020-01-01T00:00:00Z"}, "until"),
+        ({"runsPerHour": 5, "until": "2099-01-01T00:00:00"}, "until"),
+        ({"runsPerHour": 5, "until": "tomorrow"}, "until"),
+        ({"runsPerDay": 5}, "runsPerDay"),
+    ]
+    for body, field in bodies:
+        reply = await office.call("PUT /users/{id}/limits", office.admin, {**REASON, **body})
+        assert (reply.status, list(reply.json["fields"])) == (422, [field]), body
+    assert (await office.call("GET /users/{id}", office.admin)).json["overrides"] == []
+    for month in ("", "2026", "2026-13", "2026-1", "0000-01", "2026-11%0A", "2026-11-01"):
+        reply = await office.world.get(f"{ADMIN}/margin?month={month}", office.admin)
+        assert (reply.status, list(reply.json["fields"])) == (422, ["month"]), month
+    reply = await office.call("POST /reprice", office.admin, {"multipliers": {"opus": "four"}})
+    assert (reply.status, reply.json["fields"]) == (422, {"multipliers": "must be a number, or null"})
+
+
+async def test_raises_of_one_person_at_once_leave_the_last_and_a_line_each(office: Office) -> None:
+    """While the person runs and others look: nobody waits for somebody who waits for them."""
+    calls = [
+        office.call("PUT /users/{id}/limits", office.admin, {**REASON, "runsPerHour": 1000 + number})
+        for number in range(8)
+    ]
+    calls += [office.call("POST /users/{id}/throttle", office.admin, {**REASON, "until": "2099-01-01T00:00:00Z"})]
+    calls += [office.call("POST /users/{id}/unthrottle", office.admin) for _ in range(2)]
+    calls += [office.call("GET /users/{id}", office.admin) for _ in range(4)]
+    calls += [office.world.run(office.person) for _ in range(4)]
+    replies = await asyncio.gather(*calls)
+    assert {reply.status for reply in replies[:15]} == {200}
+    assert {reply.status for reply in replies[15:]} <= {200, 429}
+    lines = "select after #>> '{standing,runsPerHour}' from playground.audit_log where user_id = %s and action = %s"
+    assert office.world.database is not None
+    kept = office.world.database.rows(f"{lines} order by audit_id", [office.person.id, "set_user_limit"])
+    assert sorted(int(runs) for (runs,) in kept) == list(range(1000, 1008))
+    shown = (await office.call("GET /users/{id}", office.admin)).json
+    assert shown["hourly"]["limit"] == shown["overrides"][0]["runsPerHour"] == int(kept[-1][0])
+    assert shown["overrides"][0]["setBy"] == office.admin.id
+
+
+async def test_the_whole_path_of_somebody_who_runs_into_a_limit(office: Office) -> None:
+    """Registered, run up to a threshold, told, explained, raised for a day, run again; the month and another price."""
+    world, admin = office.world, office.admin
+    world.value("select admin.set_limits('free', null, null, 4, 'as it was')")
+    email = f"{secrets.token_hex(8)}@example.com"
+    registered = await world.post(f"{API}/auth/register", {"email": email, "password": "a long enough one"})
+    person = Person(registered.json["user"]["id"], registered.json["accessToken"])
+    user = f"{ADMIN}/users/{person.id}"
+    outcomes = [await world.run(person, model="gpt-4o-mini") for _ in range(4)]
+    assert [run.status for run in outcomes] == [200] * 4
+    assert (await world.get(user, admin)).json["hourly"]["percentUsed"] == 100
+
+    # Told.
+    refused = await world.run(person, model="gpt-4o-mini")
+    assert (refused.status, refused.json["limitSource"]) == (429, "runs_hour")
+    alerts = (await world.get(f"{ADMIN}/alerts?userId={person.id}&acknowledged=false", admin)).json["alerts"]
+    assert {(alert["kind"], alert["email"]) for alert in alerts} >= {("limit_exceeded_runs_hour", email)}
+    seen = await world.post(f"{ADMIN}/alerts/{alerts[0]['id']}/acknowledge", REASON, admin)
+    assert seen.json["acknowledgedBy"] == admin.id
+
+    # Explained, in one call, with the call that helps.
+    refusal = (await world.get(user, admin)).json["refusal"]
+    assert (refusal["limitSource"], refusal["used"], refusal["limit"]) == ("runs_hour", 4, 4)
+    assert refusal["resetsAt"] == refused.json["resetsAt"]
+    assert refusal["reason"] == "as it was"
+    method, path, *_ = refusal["hint"].split(" ")
+    assert (method, path) == ("PUT", f"{user}/limits")
+    assert "runsPerHour" in refusal["hint"]
+
+    # Raised for a day, audited with its request.
+    until = world.value("select engine.iso(engine.now() + interval '1 day')")
+    request_id = f"request-{secrets.token_hex(4)}"
+    raised = await world.call(
+        method,
+        path,
+        admin,
+        json={"runsPerHour": 50, "until": until, "reason": "a launch"},
+        headers={"X-Request-Id": request_id},
+    )
+    assert raised.status == 200
+    assert (raised.json["hourly"]["limit"], raised.json["refusal"]) == (50, None)
+    assert [(own["until"], own["setBy"]) for own in raised.json["overrides"]] == [(until, admin.id)]
+    assert (await world.run(person, model="gpt-4o-mini")).status == 200
+    lines = (await world.get(f"{ADMIN}/audit?userId={person.id}&action=set_user_limit", admin)).json["audit"]
+    assert [(line["requestId"], line["actingUserId"], line["reason"]) for line in lines] == [
+        (request_id, admin.id, "a launch")
+    ]
+    assert lines[0]["after"]["temporary"]["runsPerHour"] == 50
+
+    # The month by model is what was used.
+    assert (await world.post(f"{ADMIN}/refresh", None, admin)).status == 200
+    month = (await world.get(f"{ADMIN}/margin", admin)).json
+    used = world.value("""
+        select jsonb_object_agg(model, jsonb_build_array(runs, input, output, cost))
+        from (
+          select model, count(*) as runs, sum(input_tokens) as input, sum(output_tokens) as output,
+            trim_scale(sum(cost_usd + budget_usd)) as cost
+          from playground.usage
+          where reserved_at >= date_trunc('month', engine.now(), 'UTC')
+          group by model
+        ) as counted
+    """)
+    figures = ("runs", "inputTokens", "outputTokens", "costUsd")
+    assert {line["model"]: [line[name] for name in figures] for line in month["models"]} == used
+    assert used["gpt-4o-mini"][0] >= 5
+    assert month == (await world.get(f"{ADMIN}/margin?month={month['month']}", admin)).json
+
+    # Another price, tried before it is set.
+    since = f"{month['month']}-01T00:00:00Z"
+    body = {"multipliers": {"gpt-4o-mini": 7}, "from": since, "to": world.value("select engine.iso(engine.now())")}
+    preview = (await world.post(f"{ADMIN}/reprice", body, admin)).json
+    assert preview["credits"] == month["total"]["credits"] < preview["newCredits"]
+
+    # And the raise is ended.
+    ended = await world.call("DELETE", f"{user}/limits", admin, json=REASON)
+    assert (ended.status, ended.json["overrides"], ended.json["hourly"]["limit"]) == (200, [], 4)
+    assert (await world.run(person, model="gpt-4o-mini")).status == 429
+    world.value("select admin.set_limits('free', null, null, 10, 'as it was')")
 
 
 async def test_sixteen_repeats_at_once_grant_once(office: Office) -> None:

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(27);
+select plan(28);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(100) as ann_id, tests.make_user_with(100) as bob_id \gset
 create function tests.limits_at(p_user_id uuid, p_instant timestamptz)
@@ -26,6 +26,9 @@ select is(
 )
 from playground.audit_log where action = 'set_user_limit';
 select is((reason, set_by, set_at)::text, ('a partner', session_user, engine.now())::text, 'also beside the limits') from playground.user_limits;
+select engine.act_as(:'bob_id', 'request-1'), admin.set_user_limit(:'ann_id', ' a partner ', p_monthly_usd => 2, p_runs_per_hour => 3) \g /dev/null
+select is(set_by, :'bob_id', 'whoever asked through a gateway is who set them') from playground.user_limits;
+select set_config('scrip.acting_user', '', true) \g /dev/null
 
 -- A temporary raise.
 select admin.set_user_limit(:'ann_id', 'a workshop', '2026-11-20 18:00:00+00', p_daily_usd => 1, p_runs_per_hour => 50) \g /dev/null
@@ -58,7 +61,7 @@ from (values
 select throws_ok(format('select admin.set_user_limit(%L, %L, p_daily_usd => 1)', :'ann_id', reason), 'SCD03', null, 'a reason must be given')
 from (values (''), (null)) as listed (reason);
 select throws_ok(format('select admin.set_user_limit(%L, %L, p_daily_usd => 1)', gen_random_uuid(), 'x'), 'SCD04', null, 'an unknown person is refused');
-select is(count(*), 6::bigint, 'a refused change leaves no line') from playground.audit_log where action = 'set_user_limit';
+select is(count(*), 7::bigint, 'a refused change leaves no line') from playground.audit_log where action = 'set_user_limit';
 select is(has_own_limits, true, 'runs know that there is something to look up') from playground.users where user_id = :'ann_id';
 select * from finish();
 rollback;

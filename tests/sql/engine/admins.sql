@@ -1,7 +1,8 @@
 begin;
 \ir ../helpers.psql
 \ir ../tokens.psql
-select plan(32);
+\ir ../runs.psql
+select plan(47);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 select admin.set_admin(:'ann_id', true, 'for a test') \g /dev/null
@@ -47,6 +48,7 @@ select admin.set_user_limit(:'bob_id', 'a good cause', '2026-11-21 00:00:00+00',
 select is(
   engine.user_costs_json(:'bob_id')::jsonb - array['email', 'userId', 'alerts', 'overrides', 'throttledReason'],
   '{"tier": "free", "currentMonthCost": 0.3, "costLimit": 1, "percentUsed": 25, "isThrottled": true, "throttledBy": "cost_day", "throttledUntil": "2026-11-21T00:00:00.000000Z",
+    "refusal": null,
     "daily": {"cost": 0.1, "limit": 0.1, "percentUsed": 100, "resetsAt": "2026-11-21T00:00:00.000000Z"},
     "hourly": {"runs": 2, "limit": 10, "percentUsed": 20, "resetsAt": "2026-11-20T13:00:00.000000Z"},
     "resetsAt": "2026-12-01T00:00:00.000000Z", "ownCap": null}',
@@ -60,7 +62,39 @@ select is(
   '{"kind": "test", "windowStartsAt": "2026-11-20T00:00:00.000000Z", "details": {"a": 1}, "createdAt": "2026-11-20T12:00:00.000000Z", "acknowledgedAt": null, "acknowledgedBy": null}',
   'and the alerts');
 select is(engine.user_costs_json(:'bob_id') ->> 'throttledReason', throttled_reason, 'the reason is the one that operators read') from admin.users where id = :'bob_id';
-select tests.advance('12 hours') \g /dev/null
+select is(engine.user_costs_json(:'bob_id', '{"a": 1}') -> 'refusal' ->> 'a', '1', 'what would refuse is shown as it is told');
+
+-- what would refuse a run
+select tests.make_user() as cy_id \gset
+select is(engine.refusal_json(:'cy_id')::text, null, 'who would not be refused has no refusal');
+select is(
+  engine.refusal_json(:'bob_id')::jsonb - 'hint',
+  '{"limitSource": "cost_day", "model": "sonnet", "used": 0.1, "limit": 0.1, "resetsAt": "2026-11-21T00:00:00.000000Z", "setBy": null, "reason": null}', 'which limit, how far, until when');
+select is(
+  engine.refusal_json(:'bob_id')::jsonb,
+  (select to_jsonb(r) from (select limit_source as "limitSource", model, used, limit_value as "limit", engine.iso(resets_at) as "resetsAt", set_by as "setBy", reason,
+      engine.refusal_hint(:'bob_id', limit_source, used, limit_value, what_helps) as hint from admin.explain_refusal(:'bob_id')) as r),
+  'as operators are told');
+select throws_ok(format('select engine.refusal_json(%L)', gen_random_uuid()), 'SCD04', null, 'of nobody there is no refusal');
+select is(engine.refusal_hint(id, source, used, allowed, helps), hint, 'what helps: ' || coalesce(source, 'nothing'))
+from (values ('11111111-1111-1111-1111-111111111111'::uuid)) as person (id)
+cross join lateral (select '/api/v1/admin/cost-analytics/users/' || id as path) as at
+cross join lateral (values
+  ('operator', null, null, 'select x;', format('POST %s/unthrottle lets this person run again.', path)),
+  ('credits', 5, 2, 'select x;', format('POST %s/credits grants what is missing: at least 3.', path)),
+  ('runs_hour', 10, 10, 'select x;', format('PUT %s/limits with a higher runsPerHour raises it for this person; with until it ends by itself.', path)),
+  ('runs_hour', 10, null, 'select set_limits;', 'In SQL, as an operator: select set_limits;'),
+  ('provider', 1, 1, 'select ceiling;', 'In SQL, as an operator: select ceiling;'),
+  ('own_cap', 1, 1, 'The person raises it.', 'The person raises it.')
+) as listed (source, used, allowed, helps, hint);
+select tests.reserve(:'cy_id', p_model => 'gpt-4o-mini') from tests.make_package() \g /dev/null
+select is(engine.user_costs_json(:'cy_id') -> 'hourly' ->> 'runs', '1', 'somebody left a run behind');
+select tests.advance('1 hour') \g /dev/null
+select is((select status from playground.holds where user_id = :'cy_id'), 'open', 'which nobody has ended yet');
+select engine.person_document(:'cy_id') as shown \gset
+select is((select status from playground.holds where user_id = :'cy_id'), 'expired', 'to look at somebody does first what fell due');
+select is(:'shown'::jsonb, engine.user_costs_json(:'cy_id')::jsonb, 'and shows the figures of after');
+select tests.advance('11 hours') \g /dev/null
 select is((engine.user_costs_json(:'bob_id')::jsonb - 'alerts') @> '{"costLimit": 0.5, "overrides": [], "isThrottled": false}', true, 'what has ended is not shown');
 select admin.set_unlimited(:'bob_id', true, 'x') \g /dev/null
 select is(engine.user_costs_json(:'bob_id')::jsonb @> '{"costLimit": null, "percentUsed": null, "hourly": {"limit": null}, "tier": "unlimited"}', true, 'who is unlimited has no limit');
