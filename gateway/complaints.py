@@ -15,12 +15,13 @@ _NAMES = {
     "object": "an object",
     "array": "a list",
 }
-# msgspec's sentences, and ours. Only e-mail addresses and the names of models have a pattern; a test holds this true.
+# msgspec's sentences, and ours. Only e-mail addresses, names of models and months have a pattern: a test holds this.
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"length >= 1$"), "must not be empty"),
     (re.compile(r"length >= (\d+)$"), "must have at least {} characters"),
     (re.compile(r"length <= (\d+)$"), "must have at most {} characters"),
     (re.compile(r"matching regex '\^\[!-~\]"), "has a name that no model can have"),
+    (re.compile(r"matching regex '\^\[1-9\]"), "must be a month, such as 2026-11"),
     (re.compile(r"matching regex"), "is not an e-mail address"),
     (re.compile(r">= ([\d.-]+)$"), "must be at least {}"),
     (re.compile(r"<= ([\d.-]+)$"), "must be at most {}"),

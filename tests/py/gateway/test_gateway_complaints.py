@@ -93,15 +93,17 @@ async def test_what_is_no_object_is_said_of_the_body(lonely: World, body: Any):
     assert (reply.status, reply.json["fields"]) == (422, {"body": "must be an object"})
 
 
-def test_only_email_addresses_and_names_of_models_have_a_pattern():
+def test_only_email_addresses_names_of_models_and_months_have_a_pattern():
     # Whatever else gets one needs words of its own.
     kinds = {kind for route in ROUTES for kind in (route.body, route.query) if kind is not None}
     fields = {field.encode_name: field.type for kind in kinds for field in msgspec.structs.fields(kind)}
     patterned = {name for name, kind in fields.items() if "pattern=" in repr(kind)}
-    assert patterned == {"email", "toEmail", "multipliers", "prices"}
+    assert patterned == {"email", "toEmail", "multipliers", "prices", "month"}
     assert all(schemas.Email is fields[name] for name in ("email", "toEmail"))
     for name in ("multipliers", "prices"):
         said = complaints(
             schemas.Reprice, {name: b'{"a b": 1}'}, lambda raw, kind: msgspec.json.decode(raw, type=kind), ""
         )
         assert said == {name: "has a name that no model can have"}
+    said = complaints(schemas.MarginQuery, {"month": "2026-13"}, msgspec.convert, "")
+    assert said == {"month": "must be a month, such as 2026-11"}
