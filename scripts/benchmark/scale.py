@@ -94,7 +94,7 @@ class Scale:
             row = connection.execute("select engine.now() from (select jobs.roll_up()) as rolled_up").fetchone()
             assert row is not None
             since = row[0]
-            run_pgbench(self._cluster, "scrip_gateway", SCALED, 1, *_pair_arguments(CROWD), "-R", str(NEW_RUNS // 2))
+            run_pgbench(self._cluster, "scrip_gateway", SCALED, 3, *_pair_arguments(CROWD), "-R", str(NEW_RUNS // 4))
             row = connection.execute("select count(*) from rollup.usage_changes").fetchone()
             assert row is not None
             figures.add("scale_new_runs", row[0], "new runs, which the sums do not hold yet")
