@@ -498,13 +498,19 @@ class PersonRefusal(Body):
         ],
         Meta(description="What refuses."),
     ]
-    model: Annotated[str, Meta(description="The default model, with which the smallest run was tried.")]
+    would_start: Annotated[
+        bool,
+        Meta(
+            description="Whether the smallest run would start all the same: then larger ones, or more at once, do not."
+        ),
+    ]
+    model: Annotated[str, Meta(description="The default model, with which it was tried.")]
     used: Annotated[float | None, Meta(description="US dollars or runs; of `credits`: those needed.")]
     limit: Annotated[float | None, Meta(description="US dollars or runs; of `credits`: those available.")]
     resets_at: Annotated[datetime | None, Meta(description="When it ends by itself; null: it does not.")]
     set_by: Annotated[
         str | None,
-        Meta(description="An admin's user id, an operator's role or `the person`; null: as it was delivered."),
+        Meta(description="An admin, an operator's role or `the person`; null: as it was delivered."),
     ]
     reason: Annotated[str | None, Meta(description="Why it was set.")]
     hint: Annotated[str | None, Meta(description="What helps.")]
@@ -521,9 +527,7 @@ class PersonCosts(Body):
     throttled_by: Literal["operator", "runs_hour", "cost_day", "cost_month", "own_cap"] | None
     throttled_reason: str | None
     throttled_until: datetime | None
-    refusal: Annotated[
-        PersonRefusal | None, Meta(description="What would refuse the smallest run now; null: it would start.")
-    ]
+    refusal: Annotated[PersonRefusal | None, Meta(description="What refuses runs now; null: nothing does.")]
     daily: DailyUse
     hourly: HourlyUse
     resets_at: datetime

@@ -204,13 +204,13 @@ returns json
 language sql volatile
 as $$
   select json_build_object(
-    'limitSource', limit_source, 'model', model, 'used', used, 'limit', limit_value, 'resetsAt', engine.iso(resets_at), 'setBy', set_by, 'reason', reason,
+    'limitSource', limit_source, 'wouldStart', would_start, 'model', model, 'used', used, 'limit', limit_value, 'resetsAt', engine.iso(resets_at), 'setBy', set_by, 'reason', reason,
     'hint', engine.refusal_hint(p_person_id, limit_source, used, limit_value, what_helps))
-  from admin.explain_refusal(p_person_id)
-  where limit_source is not null;
+  from engine.explained_refusal(p_person_id, null, 1)
+  where not would_start;
 $$;
 comment on function engine.refusal_json(uuid) is
-  'What would refuse the smallest run of a person with the default model now, as admins see it; null: it would start. US dollars, runs; credits: needed and available. Catches the account up. SCD04 when unknown.';
+  'What refuses runs of a person with the default model now, as admins see it; null: nothing does. wouldStart: the smallest run would start all the same. US dollars, runs; credits: needed and available. Catches the account up. SCD04 when unknown.';
 
 create or replace function engine.person_document(p_person_id uuid)
 returns json

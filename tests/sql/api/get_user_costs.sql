@@ -19,7 +19,7 @@ select is(api.get_user_costs(:'ann_id', :'token', null, :'bob_id')::jsonb -> 're
 select set_config('scrip.acting_user', '', true), admin.set_user_limit(:'bob_id', 'abuse', p_daily_usd => 0) \g /dev/null
 select is(
   api.get_user_costs(:'ann_id', :'token', null, :'bob_id')::jsonb -> 'refusal',
-  jsonb_build_object('limitSource', 'cost_day', 'model', 'sonnet', 'used', 0, 'limit', 0, 'resetsAt', '2026-11-21T00:00:00.000000Z', 'setBy', session_user, 'reason', 'abuse',
+  jsonb_build_object('limitSource', 'cost_day', 'wouldStart', false, 'model', 'sonnet', 'used', 0, 'limit', 0, 'resetsAt', '2026-11-21T00:00:00.000000Z', 'setBy', session_user, 'reason', 'abuse',
     'hint', format('PUT /api/v1/admin/cost-analytics/users/%s/limits with a higher dailyUsd raises it for this person; with until it ends by itself.', :'bob_id')),
   'what would refuse a run now is in the same answer: which limit, how far, until when, by whose word, why, and what helps');
 select is((select count(*) from playground.audit_log where acting_user_id is not null), 0::bigint, 'to look leaves no line');

@@ -69,10 +69,10 @@ select tests.make_user() as cy_id \gset
 select is(engine.refusal_json(:'cy_id')::text, null, 'who would not be refused has no refusal');
 select is(
   engine.refusal_json(:'bob_id')::jsonb - 'hint',
-  '{"limitSource": "cost_day", "model": "sonnet", "used": 0.1, "limit": 0.1, "resetsAt": "2026-11-21T00:00:00.000000Z", "setBy": null, "reason": null}', 'which limit, how far, until when');
+  '{"limitSource": "cost_day", "wouldStart": false, "model": "sonnet", "used": 0.1, "limit": 0.1, "resetsAt": "2026-11-21T00:00:00.000000Z", "setBy": null, "reason": null}', 'which limit, how far, until when');
 select is(
   engine.refusal_json(:'bob_id')::jsonb,
-  (select to_jsonb(r) from (select limit_source as "limitSource", model, used, limit_value as "limit", engine.iso(resets_at) as "resetsAt", set_by as "setBy", reason,
+  (select to_jsonb(r) from (select limit_source as "limitSource", would_start as "wouldStart", model, used, limit_value as "limit", engine.iso(resets_at) as "resetsAt", set_by as "setBy", reason,
       engine.refusal_hint(:'bob_id', limit_source, used, limit_value, what_helps) as hint from admin.explain_refusal(:'bob_id')) as r),
   'as operators are told');
 select throws_ok(format('select engine.refusal_json(%L)', gen_random_uuid()), 'SCD04', null, 'of nobody there is no refusal');
