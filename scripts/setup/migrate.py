@@ -197,7 +197,13 @@ def _locked_backend(database_url: str, say: Say) -> Iterator[_Backend]:
             except errors.LockNotAvailable as error:
                 raise DeployError("another migration has been running for 10 minutes; giving up") from error
             execute("reset lock_timeout")
-        execute("create schema if not exists yoyo")
+        try:
+            execute("create schema if not exists yoyo")
+        except errors.InsufficientPrivilege as error:
+            raise DeployError(
+                "scrip_owner may not create schemas in this database; run scripts/migrate --bootstrap once, "
+                "as a superuser or as the database's owner"
+            ) from error
         backend.create_lock_table()
         # Under the advisory lock a row in yoyo's own lock table can only be what a killed run left.
         backend.break_lock()

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.version import ROOT
 from scripts.setup.cluster import Cluster
-from scripts.setup.migrate import DeployError, migrate, rollback
+from scripts.setup.migrate import DeployError, bootstrap, migrate, rollback
 from tests.py.deploy.checkouts import Checkout
 from tests.py.support.database import Database
 
@@ -122,6 +122,16 @@ def test_an_index_can_be_made_without_a_transaction(fresh_database: Database, ch
 def test_a_database_that_was_never_bootstrapped_is_told_so(private_cluster: Cluster) -> None:
     with pytest.raises(DeployError, match=r"bootstrap\.sql"):
         migrate(private_cluster.url())
+
+
+def test_an_owner_who_may_not_create_is_told_what_helps(bootstrapped_database: Database) -> None:
+    name = bootstrapped_database.name
+    bootstrapped_database.rows(f'revoke create on database "{name}" from scrip_owner', role="postgres")
+    with pytest.raises(DeployError, match=r"^scrip_owner may not create schemas .* scripts/migrate --bootstrap .*$"):
+        migrate(bootstrapped_database.admin_url)
+    bootstrap(bootstrapped_database.admin_url)
+    may_create = "select has_database_privilege('scrip_owner', current_database(), 'create')"
+    assert bootstrapped_database.value(may_create)
 
 
 def test_an_older_checkout_refuses_a_newer_database(fresh_database: Database, checkout: Checkout) -> None:
