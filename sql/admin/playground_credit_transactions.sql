@@ -7,7 +7,8 @@ select
   description,
   session_id,
   purchase_id,
-  posted_at as created_at
+  posted_at as created_at,
+  number
 from playground.transactions;
 comment on view admin.playground_credit_transactions is
   'The credit history, line by line. Nothing is ever changed in it; to correct the books, add a line: admin.grant_credits(user, credits, reason).';
@@ -19,6 +20,7 @@ comment on column admin.playground_credit_transactions.description is 'What the 
 comment on column admin.playground_credit_transactions.session_id is 'The conversation that spent them.';
 comment on column admin.playground_credit_transactions.purchase_id is 'The purchase that brought them.';
 comment on column admin.playground_credit_transactions.created_at is 'When the line was written.';
+comment on column admin.playground_credit_transactions.number is 'The line''s number in this account; why a run was charged so: admin.explain_charge(user_id, number).';
 
 create or replace trigger refuse_changes
 instead of insert or update or delete on admin.playground_credit_transactions

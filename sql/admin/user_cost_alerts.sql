@@ -21,11 +21,13 @@ select
   end as limit_source,
   case when delivery.state = 'sent' then delivery.ended_at end as sent_at,
   alert.acknowledged_at,
-  alert.acknowledged_by,
+  coalesce(acting.email, alert.acknowledged_by) as acknowledged_by,
   alert.details as metadata,
   alert.created_at
 from playground.alerts as alert
 left join playground.alert_deliveries as delivery using (user_id, alert_id)
+left join playground.users as acting
+  on acting.user_id = case when alert.acknowledged_by ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then alert.acknowledged_by::uuid end
 where alert.user_id <> '00000000-0000-0000-0000-000000000000';
 comment on view admin.user_cost_alerts is
   'Who came near a limit, reached it or was throttled: one row for each person, kind and hour, day or month. Acknowledge: admin.acknowledge_alert(id, reason).';
@@ -37,7 +39,7 @@ comment on column admin.user_cost_alerts.current_amount is 'What was used at tha
 comment on column admin.user_cost_alerts.limit_source is 'Which limit: cost_month, cost_day, runs_hour, runs_concurrent or own_cap.';
 comment on column admin.user_cost_alerts.sent_at is 'When the operators'' webhook took it.';
 comment on column admin.user_cost_alerts.acknowledged_at is 'When an operator said that they know.';
-comment on column admin.user_cost_alerts.acknowledged_by is 'Which operator.';
+comment on column admin.user_cost_alerts.acknowledged_by is 'Which operator: the role that was logged in, or the address of the admin who asked over HTTP.';
 comment on column admin.user_cost_alerts.metadata is 'The alert''s details, as the webhook gets them.';
 comment on column admin.user_cost_alerts.created_at is 'When it happened.';
 

@@ -72,6 +72,21 @@ end $$;
 comment on function engine.write_audit(text, uuid, text, jsonb, jsonb, text) is
   'Leaves the line of one change: who is the session''s own role, not the one it took, and the admin for whom engine.check_admin let it act. SCD03 when no reason is given.';
 
+create or replace function engine.shown_name(p_name text)
+returns text
+language sql stable
+as $$
+  select coalesce(
+    (
+      select email
+      from playground.users
+      where user_id = case when p_name ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_name::uuid end
+    ),
+    p_name);
+$$;
+comment on function engine.shown_name(text) is
+  'Who did something, as operators read it: an admin who asked over HTTP is kept by id and shown by address, while they have one; a role by its name.';
+
 create or replace function engine.lock_user(p_user_id uuid)
 returns playground.users
 language plpgsql volatile

@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../runs.psql
 \ir ../history.psql
-select plan(6);
+select plan(7);
 select tests.freeze('2026-09-28 12:00:00+00');
 select tests.make_history(0.4) \g /dev/null
 
@@ -22,7 +22,13 @@ select results_eq(
 );
 select bag_eq(
   $$ select attname::text from pg_attribute where attrelid = 'admin.playground_credit_transactions'::regclass and attnum > 0 $$,
-  array['user_id', 'amount', 'balance_after', 'transaction_type', 'description', 'session_id', 'purchase_id', 'created_at'], 'runbooks find the columns they name'
+  array['user_id', 'amount', 'balance_after', 'transaction_type', 'description', 'session_id', 'purchase_id', 'created_at', 'number'], 'runbooks find the columns they name'
+);
+select is_empty(
+  $$ select line.user_id, line.number from admin.playground_credit_transactions as line
+     cross join lateral admin.explain_charge(line.user_id, line.number) as charge
+     where line.transaction_type = 'spend' and charge.credits_charged is distinct from -line.amount $$,
+  'the number is what explain_charge wants'
 );
 select lives_ok($$ select tests.run_as('scrip_operator', 'select * from admin.playground_credit_transactions') $$, 'operators may look');
 select throws_ok(

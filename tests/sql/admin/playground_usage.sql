@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../runs.psql
 \ir ../history.psql
-select plan(6);
+select plan(7);
 select tests.freeze('2026-09-28 12:00:00+00');
 select tests.make_history(0.2) \g /dev/null
 
@@ -19,7 +19,13 @@ select results_eq(
 );
 select bag_eq(
   $$ select attname::text from pg_attribute where attrelid = 'admin.playground_usage'::regclass and attnum > 0 $$,
-  array['user_id', 'session_id', 'tokens_used', 'duration_ms', 'credits_spent', 'estimated_api_cost', 'created_at'], 'runbooks find the columns they name'
+  array['user_id', 'session_id', 'tokens_used', 'duration_ms', 'credits_spent', 'estimated_api_cost', 'created_at', 'hold_id'], 'runbooks find the columns they name'
+);
+select is_empty(
+  $$ select call.hold_id from admin.playground_usage as call
+     cross join lateral admin.explain_charge(call.user_id, p_hold_id => call.hold_id) as charge
+     where coalesce(charge.credits_charged, 0) is distinct from call.credits_spent $$,
+  'hold_id is what explain_charge wants'
 );
 select lives_ok($$ select tests.run_as('scrip_operator', 'select * from admin.playground_usage') $$, 'operators may look');
 select throws_ok($$ select tests.run_as('scrip_operator', 'update admin.playground_usage set credits_spent = 0') $$, 'SCL01', null, 'and change nothing');

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(20);
+select plan(25);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id \gset
 
@@ -21,6 +21,13 @@ select engine.write_audit('forged', :'ann_id', null, null, null, 'because') \g /
 select is((acting_user_id, request_id)::text, '(,)', 'neither is kept') from playground.audit_log where action = 'forged';
 select engine.act_as(:'ann_id', 'request-1') \g /dev/null
 select is(engine.acting_user(), :'ann_id', 'who was let in is');
+
+select tests.make_user('eve@scrip.example') as eve_id \gset
+select is(engine.shown_name(:'eve_id'), 'eve@scrip.example', 'an admin is shown by address');
+select is(engine.shown_name(name), name, format('%L is shown as it is', name))
+from (values ('dba_anna'), ('00000000-0000-0000-0000-000000000001'), (null)) as listed (name);
+update playground.users set deleted_at = engine.now(), email = null where user_id = :'eve_id';
+select is(engine.shown_name(:'eve_id'), :'eve_id', 'so is an admin who left');
 
 select throws_ok(format('select engine.check_reason(%L)', reason), 'SCD03', null, format('%s is no reason', to_json(reason)))
 from (values (null), (''), (' '), (e' \t\n')) as listed (reason);
