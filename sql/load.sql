@@ -223,6 +223,7 @@ select engine.build_analytics() \g /dev/null
 \ir jobs/write_expiry_notices.sql
 
 -- admin: the operators' door
+\ir reshape.sql
 \ir admin/import_package.sql
 \ir admin/list_jobs.sql
 \ir admin/acknowledge_alert.sql
@@ -282,6 +283,7 @@ select engine.build_analytics() \g /dev/null
 \ir admin/models.sql
 \ir admin/notices.sql
 \ir admin/providers.sql
+\ir admin/settings.sql
 \ir admin/tiers.sql
 \ir admin/user_limits.sql
 \ir admin/cost_limits_config.sql

@@ -28,7 +28,7 @@ begin
     select refusal into v_refusal
     from engine.limit_refusal(
       p_user_id, v_account.last_instant, v_limits.limit_source, v_limits.used, v_limits.limit_value, v_limits.window_starts_at,
-      v_limits.resets_at, v_limits.is_binding or v_limits.limit_source = 'own_cap'
+      v_limits.resets_at, v_limits.is_binding or v_limits.limit_source = 'own_cap', v_limits.total_room_usd
     );
   end if;
   return v_refusal is not null;

@@ -5,14 +5,14 @@ select
   m.provider_model,
   m.is_enabled,
   p.is_enabled as is_provider_enabled,
-  m.multiplier,
+  trim_scale(m.multiplier) as multiplier,
   m.max_output_tokens,
   m.typical_output_tokens,
   price.effective_from as price_effective_from,
-  price.input_usd_per_million,
-  price.output_usd_per_million,
-  price.cache_read_usd_per_million,
-  price.cache_write_usd_per_million,
+  trim_scale(price.input_usd_per_million) as input_usd_per_million,
+  trim_scale(price.output_usd_per_million) as output_usd_per_million,
+  trim_scale(price.cache_read_usd_per_million) as cache_read_usd_per_million,
+  trim_scale(price.cache_write_usd_per_million) as cache_write_usd_per_million,
   coming.effective_from as next_price_from
 from playground.models m
 join playground.providers p using (provider)

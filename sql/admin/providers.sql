@@ -2,13 +2,13 @@ create or replace view admin.providers as
 select
   p.provider,
   p.is_enabled,
-  coalesce(spend.usd, 0) as spent_today_usd,
-  p.daily_ceiling_usd,
+  trim_scale(coalesce(spend.usd, 0)) as spent_today_usd,
+  trim_scale(p.daily_ceiling_usd) as daily_ceiling_usd,
   p.stops_at_ceiling,
   p.stops_at_ceiling and coalesce(spend.usd, 0) >= p.daily_ceiling_usd as is_stopped,
   bill.starts_at as last_bill_of,
-  bill.billed_usd as last_billed_usd,
-  bill.recorded_usd as last_recorded_usd
+  trim_scale(bill.billed_usd) as last_billed_usd,
+  trim_scale(bill.recorded_usd) as last_recorded_usd
 from playground.providers p
 cross join (select date_trunc('day', engine.now(), 'UTC') as starts_at) as today
 left join lateral (

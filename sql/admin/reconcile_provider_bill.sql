@@ -39,15 +39,15 @@ begin
     perform engine.refuse('SCD02', 'The usage of that day is not kept any more.');
   end if;
 
-  billed_usd := p_billed_usd;
-  select coalesce(sum(u.cost_usd) filter (where not u.is_simulated), 0), coalesce(sum(u.cost_usd) filter (where u.is_simulated), 0)
+  billed_usd := trim_scale(p_billed_usd);
+  select trim_scale(coalesce(sum(u.cost_usd) filter (where not u.is_simulated), 0)), trim_scale(coalesce(sum(u.cost_usd) filter (where u.is_simulated), 0))
   into strict recorded_usd, simulated_usd
   from playground.usage u
   join playground.models m using (model)
   where m.provider = p_provider
     and u.reserved_at >= v_starts_at
     and u.reserved_at < v_ends_at;
-  difference_usd := billed_usd - recorded_usd;
+  difference_usd := trim_scale(billed_usd - recorded_usd);
   difference_percent := round(difference_usd * 100 / nullif(recorded_usd, 0), 2);
   is_alarming := abs(difference_usd) * 100 > recorded_usd * v_alert_percent;
 

@@ -51,7 +51,7 @@ begin
     cross join average
     left join paid on paid.model = run.model and paid.tier = run.tier
   )
-  select model, tier, runs, credits, new_credits, cost_usd, new_cost_usd, earned_usd, new_earned_usd,
+  select model, tier, runs, credits, new_credits, trim_scale(cost_usd), trim_scale(new_cost_usd), trim_scale(earned_usd), trim_scale(new_earned_usd),
     round((earned_usd - cost_usd) * 100 / nullif(earned_usd, 0), 2),
     round((new_earned_usd - new_cost_usd) * 100 / nullif(new_earned_usd, 0), 2)
   from earned

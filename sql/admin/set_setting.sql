@@ -16,7 +16,7 @@ begin
     and attnum > 0
     and not attisdropped;
   if not found then
-    perform engine.refuse('SCD01', format('There is no setting %s.', p_name));
+    perform engine.refuse('SCD01', format('There is no setting %s. Those there are: select * from admin.settings;', p_name));
   end if;
   perform engine.check_setting(p_name, p_value);
 
@@ -37,4 +37,4 @@ begin
   );
 end $$;
 comment on function admin.set_setting(text, text, text) is
-  'Changes one number of the business (a column of platform_settings). SCD01 for an unknown setting, SCD02 for a value it cannot have, SCD03 without a reason.';
+  'Changes one number of the business (a column of platform_settings). Those there are, and what they mean: admin.settings. SCD01 for an unknown setting, SCD02 for a value it cannot have, SCD03 without a reason.';

@@ -1,8 +1,8 @@
 create or replace view admin.tiers as
 select
   tier,
-  monthly_cost_limit_usd,
-  daily_cost_limit_usd,
+  trim_scale(monthly_cost_limit_usd) as monthly_cost_limit_usd,
+  trim_scale(daily_cost_limit_usd) as daily_cost_limit_usd,
   runs_per_hour,
   concurrent_runs,
   alert_thresholds,

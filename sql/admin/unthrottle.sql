@@ -23,4 +23,4 @@ begin
   );
 end $$;
 comment on function admin.unthrottle(uuid, text) is
-  'Ends an operator''s throttle, and lets the hour, day and month of now that this person has exhausted refuse nothing until they end; a person''s own cap stays. SCD03 without a reason, SCD04 for an unknown person.';
+  'Ends an operator''s throttle, and lets the hour, day and month of now that this person has exhausted, or that refused them a run, refuse nothing until they end; a person''s own cap stays. SCD03 without a reason, SCD04 for an unknown person.';

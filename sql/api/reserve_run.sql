@@ -80,7 +80,7 @@ begin
     select * into refusal, refusal_message, refusal_detail
     from engine.limit_refusal(
       p_user_id, v_instant, v_limits.limit_source, v_limits.used, v_limits.limit_value, v_limits.window_starts_at, v_limits.resets_at,
-      v_limits.is_binding or v_limits.limit_source = 'own_cap');
+      v_limits.is_binding or v_limits.limit_source = 'own_cap', v_limits.total_room_usd);
   end if;
   if refusal is null and v_size.credits is null then
     select * into refusal, refusal_message, refusal_detail from engine.credit_refusal(v_size.required, v_credits.available);

@@ -1,4 +1,4 @@
--- Why a run cost what it did, for operators.
+-- Why a run cost what it did, and why one does not start, for operators.
 
 create or replace function engine.explained_charge(p_hold playground.holds)
 returns table (
@@ -54,11 +54,76 @@ as $$
         on paid.account_id = part.account_id and paid.number = p_hold.spend_number and paid.grant_id = part.grant_id
       where part.account_id = p_hold.account_id and part.hold_id = p_hold.hold_id
     ),
-    p_hold.price_effective_from, price.input_price, price.output_price, price.cache_read_price, price.cache_write_price,
-    p_hold.cost_held_usd + p_hold.budget_held_usd, m.cost_usd, m.budget_usd
+    p_hold.price_effective_from, trim_scale(price.input_price), trim_scale(price.output_price), trim_scale(price.cache_read_price),
+    trim_scale(price.cache_write_price), trim_scale(p_hold.cost_held_usd + p_hold.budget_held_usd), trim_scale(m.cost_usd), trim_scale(m.budget_usd)
   from (select) as always
   left join measured as m on true
   cross join lateral engine.price_of_answer(p_hold.model, p_hold.price_effective_from, m.answered_model, p_hold.reserved_at) as price
 $$;
 comment on function engine.explained_charge(playground.holds) is
   'Everything about the price of one run: tokens, steps, credits held, due and charged, the grants that paid, prices (US dollars per million tokens), cost and bought budget (US dollars).';
+
+create or replace function engine.explained_refusal(p_user_id uuid, p_model text, p_input_tokens bigint)
+returns table (
+  would_start boolean, model text, limit_source text, used numeric, limit_value numeric, resets_at timestamptz,
+  set_by text, reason text, what_helps text, models_that_start text[])
+language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+  v_account_id uuid;
+  v_instant timestamptz;
+  v_foreseen record;
+  v_standing record;
+  v_origin record;
+begin
+  select account_id into v_account_id from playground.users where user_id = p_user_id and deleted_at is null;
+  if not found then
+    perform engine.refuse('SCD04', 'There is no such person.');
+  end if;
+  model := coalesce(p_model, (select default_model from playground.platform_settings));
+  perform from playground.models where models.model = explained_refusal.model;
+  if not found then
+    perform engine.refuse('SCD04', 'There is no such model.');
+  end if;
+  if p_input_tokens is null or p_input_tokens < 0 then
+    perform engine.refuse('SCD02', 'The input has 0 tokens or more.');
+  end if;
+  -- What fell due is done first, as a run would; else nothing is written.
+  perform engine.refresh_account(v_account_id);
+  v_instant := (select greatest(engine.now(), last_instant) from playground.accounts where account_id = v_account_id);
+
+  v_foreseen := engine.foresee_refusal(p_user_id, model, p_input_tokens, v_instant);
+  would_start := v_foreseen.limit_source is null;
+  limit_source := v_foreseen.limit_source;
+  used := trim_scale(v_foreseen.used);
+  limit_value := trim_scale(v_foreseen.limit_value);
+  resets_at := v_foreseen.resets_at;
+  if would_start then
+    select * into v_standing from engine.standing_refusals(p_user_id, v_instant) limit 1;
+    if found then
+      limit_source := v_standing.limit_source;
+      used := trim_scale(v_standing.used);
+      limit_value := trim_scale(v_standing.limit_value);
+      resets_at := v_standing.resets_at;
+    end if;
+  end if;
+  v_origin := engine.origin_of_limit(p_user_id, limit_source, v_foreseen.tier, v_foreseen.provider, v_instant);
+  set_by := v_origin.set_by;
+  reason := v_origin.reason;
+  what_helps := engine.remedy_for(p_user_id, limit_source, used, limit_value, v_foreseen.tier, model, v_foreseen.provider, v_instant);
+  if would_start and limit_source is not null then
+    what_helps := format(
+      'A small run would start; %s was refused at %s UTC. To let it: %s',
+      case when starts_with(limit_source, 'runs_') then 'another' else 'a larger one' end,
+      to_char(v_standing.refused_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), what_helps);
+  end if;
+  models_that_start := array(
+    select m.model
+    from playground.models m
+    where (engine.foresee_refusal(p_user_id, m.model, p_input_tokens, v_instant)).limit_source is null
+    order by m.position, m.model);
+  return next;
+end $$;
+comment on function engine.explained_refusal(uuid, text, bigint) is
+  'What admin.explain_refusal answers, an admin who set a limit over HTTP by their id. SCD02, SCD04.';

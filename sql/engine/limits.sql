@@ -187,6 +187,58 @@ $$;
 comment on function engine.smallest_run_usd() is
   'What the shortest answer worth running costs of the cheapest model on offer, in US dollars; a window with less room is exhausted. Null when no model is on offer.';
 
+create or replace function engine.standing_refusals(p_user_id uuid, p_instant timestamptz)
+returns table (limit_source text, used numeric, limit_value numeric, resets_at timestamptz, refused_at timestamptz)
+language plpgsql stable
+as $$
+declare
+  v_person record;
+  v_limits record;
+  v_used record;
+  v_runs_limit integer;
+begin
+  -- Most people have none: a look by key spares the rest.
+  perform
+  from playground.alerts
+  where user_id = p_user_id and window_starts_at between date_trunc('month', p_instant, 'UTC') and p_instant and starts_with(kind, 'limit_exceeded_');
+  if not found then
+    return;
+  end if;
+  select s.name as tier, u.account_id, u.has_own_limits, u.cost_cap_usd into strict v_person
+  from engine.standing_of(p_user_id, p_instant) as s
+  cross join playground.users u
+  where u.user_id = p_user_id;
+  v_limits := engine.limits_of(p_user_id, v_person.tier, v_person.has_own_limits, p_instant);
+  v_used := engine.window_use(p_user_id, p_instant);
+  v_runs_limit := v_limits.runs_per_hour;
+  if not v_limits.has_own_runs and (engine.spendable(v_person.account_id, p_instant)).has_paid_credits then
+    v_runs_limit := greatest(v_runs_limit, (select paid_runs_per_hour from playground.platform_settings));
+  end if;
+  return query
+  select listed.limit_source, listed.used, listed.limit_value,
+    case when listed.limit_source <> 'runs_concurrent' then engine.window_end(listed.kind, a.window_starts_at) end, a.created_at
+  from (values
+    ('runs_hour', 'hour', v_used.runs::numeric, v_runs_limit::numeric, v_used.is_hour_exempt),
+    (
+      'runs_concurrent', 'hour',
+      (select count(*) from playground.holds h where h.account_id = v_person.account_id and h.status = 'open' and h.user_id = p_user_id)::numeric,
+      v_limits.concurrent_runs::numeric, false
+    ),
+    ('cost_day', 'day', v_used.day_usd, v_limits.daily_usd, v_used.is_day_exempt),
+    ('cost_month', 'month', v_used.month_usd, v_limits.monthly_usd, v_used.is_month_exempt),
+    ('own_cap', 'month', v_used.month_total_usd, v_person.cost_cap_usd::numeric, false)
+  ) as listed (limit_source, kind, used, limit_value, is_exempt)
+  join playground.alerts a
+    on a.user_id = p_user_id and a.window_starts_at = date_trunc(listed.kind, p_instant, 'UTC') and a.kind = 'limit_exceeded_' || listed.limit_source
+  where not listed.is_exempt
+    and (listed.limit_source = 'own_cap' or not v_limits.is_unlimited and not v_limits.is_shadow)
+    -- A limit that was raised or lifted since has been seen to.
+    and listed.limit_value <= (a.details ->> 'limit')::numeric
+  order by a.created_at desc, listed.limit_source;
+end $$;
+comment on function engine.standing_refusals(uuid, timestamptz) is
+  'Limits that refused a run in the hour, day or month of an instant and are no higher since, the latest first: what is used and allowed now (US dollars, runs), until when (null for runs_concurrent), and when they first refused one. A smaller run may start all the same.';
+
 create or replace function engine.exempt_windows(p_user_id uuid, p_instant timestamptz)
 returns integer
 language plpgsql volatile
@@ -196,6 +248,8 @@ declare
   v_limits record;
   v_used record;
   v_smallest_usd constant numeric := engine.smallest_run_usd();
+  -- One that has room for the smallest run may have refused a larger one.
+  v_refused_by constant text[] := array(select limit_source from engine.standing_refusals(p_user_id, p_instant));
   v_runs_limit integer;
   v_windows integer;
 begin
@@ -218,18 +272,18 @@ begin
   select p_user_id, kind, date_trunc(kind, p_instant, 'UTC'), true
   from (values
     -- No number of runs at all is none that an hour could use up.
-    ('hour', v_limits.runs_per_hour is not null and v_used.runs >= v_runs_limit and not v_used.is_hour_exempt),
-    ('day', coalesce(v_limits.daily_usd, 0) - v_used.day_usd + v_person.budget_usd < v_smallest_usd and not v_used.is_day_exempt),
-    ('month', coalesce(v_limits.monthly_usd, 0) - v_used.month_usd + v_person.budget_usd < v_smallest_usd and not v_used.is_month_exempt)
-  ) as listed (kind, is_exhausted)
-  where is_exhausted
+    ('hour', 'runs_hour', v_limits.runs_per_hour is not null and v_used.runs >= v_runs_limit and not v_used.is_hour_exempt),
+    ('day', 'cost_day', coalesce(v_limits.daily_usd, 0) - v_used.day_usd + v_person.budget_usd < v_smallest_usd and not v_used.is_day_exempt),
+    ('month', 'cost_month', coalesce(v_limits.monthly_usd, 0) - v_used.month_usd + v_person.budget_usd < v_smallest_usd and not v_used.is_month_exempt)
+  ) as listed (kind, limit_source, is_exhausted)
+  where is_exhausted or limit_source = any (v_refused_by)
   on conflict (user_id, starts_at, kind) do update
   set is_exempt = excluded.is_exempt;
   get diagnostics v_windows = row_count;
   return v_windows;
 end $$;
 comment on function engine.exempt_windows(uuid, timestamptz) is
-  'Lets the windows of an instant that a person has exhausted (no room for engine.smallest_run_usd, bought budget included; no run left of the hour) refuse nothing until they end; returns how many. The person''s own cap stays. The account is locked by the caller.';
+  'Lets the windows of an instant that a person has exhausted (no room for engine.smallest_run_usd, bought budget included; no run left of the hour), and those that refused a run, refuse nothing until they end; returns how many. The person''s own cap stays. The account is locked by the caller.';
 
 create or replace function engine.check_limits(p_monthly_usd numeric, p_daily_usd numeric, p_runs_per_hour integer, p_concurrent_runs integer)
 returns void

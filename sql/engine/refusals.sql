@@ -28,10 +28,12 @@ comment on function engine.throttle_refusal(uuid, timestamptz) is 'SCT01: an ope
 
 create or replace function engine.limit_refusal(
   p_user_id uuid, p_instant timestamptz, p_limit_source text, p_used numeric, p_limit numeric, p_window_starts_at timestamptz,
-  p_resets_at timestamptz, p_is_binding boolean,
+  p_resets_at timestamptz, p_is_binding boolean, p_room_usd numeric default null,
   out refusal text, out refusal_message text, out refusal_detail json)
 language plpgsql volatile
 as $$
+declare
+  v_is_room_left boolean;
 begin
   perform engine.alert_once(
     -- A kind of its own: what only would have refused must not keep the first refusal of the same window from being told.
@@ -40,12 +42,17 @@ begin
   if not p_is_binding then
     return;
   end if;
+  v_is_room_left := p_room_usd >= engine.smallest_run_usd() and p_limit is not null;
   refusal := 'SCT02';
-  refusal_message := case p_limit_source
-    when 'runs_hour' then 'The number of runs per hour is used up.'
-    when 'runs_concurrent' then 'Too many runs are under way at once.'
-    when 'own_cap' then 'Your own cap of this month is used up.'
-    when 'cost_day' then 'The cost limit of today is used up.'
+  refusal_message := case
+    when p_limit_source = 'runs_hour' then 'The number of runs per hour is used up.'
+    when p_limit_source = 'runs_concurrent' then 'Too many runs are under way at once.'
+    when v_is_room_left then format('This run does not fit into what is left of %s.', case p_limit_source
+      when 'own_cap' then 'your own cap of this month'
+      when 'cost_day' then 'the cost limit of today'
+      else 'the cost limit of this month' end)
+    when p_limit_source = 'own_cap' then 'Your own cap of this month is used up.'
+    when p_limit_source = 'cost_day' then 'The cost limit of today is used up.'
     else 'The cost limit of this month is used up.' end;
   refusal_detail := json_build_object(
     'limitSource', p_limit_source, 'limit', trim_scale(p_limit), 'used', trim_scale(p_used), 'resetsAt', engine.iso(p_resets_at),
@@ -54,12 +61,13 @@ begin
       when p_limit_source = 'runs_concurrent' then 'Wait until one of your runs has ended.'
       when p_limit_source = 'own_cap' then 'Raise or remove the cap you set yourself.'
       when p_limit_source = 'runs_hour' then 'Wait for the next hour, or subscribe to PRPM+ for more runs.'
-      else 'A shorter request may still fit. Buying credits or PRPM+ raises the limit.' end,
+      when v_is_room_left then 'A shorter request may still fit. Buying credits or PRPM+ raises the limit.'
+      else 'Buying credits or PRPM+ raises the limit.' end,
     -- A run may end long before its hold would.
     'retryAfter', case when p_limit_source = 'runs_concurrent' then 2 else greatest(1, ceil(extract(epoch from p_resets_at - p_instant)))::bigint end);
 end $$;
-comment on function engine.limit_refusal(uuid, timestamptz, text, numeric, numeric, timestamptz, timestamptz, boolean) is
-  'SCT02 with the limit that leaves no room; alerts once per window. Shadow limits (p_is_binding false) alert as limit_shadow_* and refuse nobody. cost_* and own_cap: US dollars, runs_*: runs.';
+comment on function engine.limit_refusal(uuid, timestamptz, text, numeric, numeric, timestamptz, timestamptz, boolean, numeric) is
+  'SCT02 with the limit that leaves no room; alerts once per window. Shadow limits (p_is_binding false) alert as limit_shadow_* and refuse nobody. cost_* and own_cap: US dollars, runs_*: runs. p_room_usd: what is left for this run, in US dollars; the words say whether a smaller one fits (null: none).';
 
 create or replace function engine.foresee_refusal(
   p_user_id uuid, p_model text, p_input_tokens bigint, p_instant timestamptz,

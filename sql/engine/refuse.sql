@@ -3,7 +3,11 @@ returns void
 language plpgsql volatile
 as $$
 begin
-  raise exception using errcode = p_code, message = p_message, detail = coalesce(p_detail::text, '');
+  -- An empty detail would be shown as a line of its own.
+  if p_detail is null then
+    raise exception using errcode = p_code, message = p_message;
+  end if;
+  raise exception using errcode = p_code, message = p_message, detail = p_detail::text;
 end $$;
 comment on function engine.refuse(text, text, json) is 'Refuses the call: raises SQLSTATE p_code (SC + subject + number); p_detail holds the documented details as a JSON object.';
 

@@ -72,6 +72,7 @@ declare
   v_user playground.users;
   v_is_in_force boolean;
   v_standing record;
+  v_refusal record;
 begin
   if (new.current_month_api_cost, new.lifetime_api_cost) is distinct from (old.current_month_api_cost, old.lifetime_api_cost) then
     raise exception using
@@ -120,8 +121,23 @@ begin
         message = format('%s is still refused: %s.', old.email, v_standing.exhausted_limit),
         hint = 'A person''s own cap (own_cap) is theirs to raise. A tier that is inactive or has no limit refuses everybody: UPDATE cost_limits_config.';
     end if;
+  elsif not new.is_throttled then
+    select * into v_refusal from engine.standing_refusals(old.id, engine.now()) limit 1;
+    if found then
+      raise notice using
+        message = format(
+          '%s is not throttled; nothing is changed. %s (%s of %s used) refused a run at %s UTC.', old.email, v_refusal.limit_source,
+          trim_scale(v_refusal.used), trim_scale(v_refusal.limit_value), to_char(v_refusal.refused_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')),
+        hint = case when v_refusal.limit_source in ('runs_hour', 'cost_day', 'cost_month')
+          then format(
+            'No limit until %s UTC: select admin.unthrottle(%L, %L); More of it for a day: ',
+            to_char(v_refusal.resets_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), old.id, 'why')
+          else '' end
+          || engine.remedy_for(
+            old.id, v_refusal.limit_source, v_refusal.used, v_refusal.limit_value, engine.tier_of(old.id), null, null, engine.now());
+    end if;
   end if;
   return new;
 end $$;
 comment on function engine.write_throttle() is
-  'Trigger: UPDATE users throttles a person for good, or ends an operator''s throttle and exempts from exhausted windows until they end; rows that stay as they are do nothing. Warns when something else still refuses. SCL01 for any other column, with what to call instead; SCD02 for a throttle without a reason.';
+  'Trigger: UPDATE users throttles a person for good, or ends an operator''s throttle and exempts from windows that are exhausted or refused a run until they end; rows that stay as they are do nothing, and a notice names the limit that refused such a person and what helps. Warns when something else still refuses. SCL01 for any other column, with what to call instead; SCD02 for a throttle without a reason.';

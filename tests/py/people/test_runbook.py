@@ -36,9 +36,10 @@ class Operator:
     def __init__(self, session: psycopg.Connection[tuple[Any, ...]], name: str, runbook: dict[str, str]) -> None:
         self.name = name
         self.warnings: list[str] = []
+        self.hints: list[str] = []
         self._session = session
         self._runbook = runbook
-        session.add_notice_handler(lambda notice: self.warnings.append(notice.message_primary or ""))
+        session.add_notice_handler(self._hear)
 
     def runs(self, name: str) -> list[tuple[Any, ...]]:
         """The rows of a statement of the runbook."""
@@ -64,8 +65,13 @@ class Operator:
         """The rows of a statement that is in no runbook."""
         return self._session.execute(cast(LiteralString, statement)).fetchall()
 
+    def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
+        self.warnings.append(notice.message_primary or "")
+        self.hints.append(notice.message_hint or "")
+
     def _execute(self, name: str) -> psycopg.Cursor[tuple[Any, ...]]:
         self.warnings.clear()
+        self.hints.clear()
         return self._session.execute(cast(LiteralString, self._runbook[name]))
 
 
@@ -287,6 +293,34 @@ def test_an_exhausted_window_is_lifted_until_it_ends(database: Database, operato
     assert run(database, ann) == "cost_day"
     ((_, month, _, _, _),) = operator.runs("one person")
     assert month == 2 * cost + Decimal("0.0153")
+
+
+def test_who_is_not_throttled_but_was_refused_is_told_of(database: Database, operator: Operator, ann: Person) -> None:
+    run(database, ann, output_tokens=4000)
+    run(database, ann, output_tokens=1500)
+    assert run(database, ann, model="opus") == "cost_day"
+    assert operator.changes("end the throttle") == 1
+    (said,) = operator.warnings
+    assert said.startswith("ann@scrip.example is not throttled; nothing is changed. cost_day (")
+    assert said.endswith(" of 0.1 used) refused a run at 2026-11-20 12:34 UTC.")
+    assert audit(database, "unthrottle") == []
+    assert run(database, ann, model="opus") == "cost_day"
+
+    # And what the hint names does it.
+    (hint,) = operator.hints
+    assert f"select admin.set_user_limit('{ann.user_id}'" in hint
+    unthrottle = re.search(r"select admin\.unthrottle\([^;]*;", hint)
+    assert unthrottle
+    operator.says(unthrottle[0])
+    assert run(database, ann, model="opus") == "runs"
+    assert operator.changes("end the throttle") == 1
+    assert not operator.warnings
+
+
+def test_a_refusal_without_details_shows_no_empty_ones(operator: Operator) -> None:
+    with pytest.raises(psycopg.DatabaseError) as refused:
+        operator.says("select unthrottle(gen_random_uuid(), 'for a test')")
+    assert (refused.value.sqlstate, refused.value.diag.message_detail) == ("SCD04", None)
 
 
 def test_their_own_cap_is_not_lifted_and_that_is_said(database: Database, operator: Operator, ann: Person) -> None:

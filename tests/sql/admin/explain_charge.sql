@@ -33,9 +33,9 @@ from (values
   ('credits_charged', '5', 'and charged'),
   ('tier', 'unlimited', 'in a tier'),
   -- (100 x 15 + 4000 x 75 + 300 x 1.5 + 40 x 18.75) / 1,000,000
-  ('cost_usd', '0.302700000000', 'the cost by class'),
-  ('budget_usd', '0.000000000000', 'nothing of it paid by the bought budget: no limit binds'),
-  ('output_usd_per_million', '75.000000', 'at the prices of the run')
+  ('cost_usd', '0.3027', 'the cost by class'),
+  ('budget_usd', '0', 'nothing of it paid by the bought budget: no limit binds'),
+  ('output_usd_per_million', '75', 'at the prices of the run')
 ) as expected (name, value, about);
 select is(
   jsonb_path_query_array(:'explained'::jsonb -> 'grants', '$[*].source')::text || jsonb_path_query_array(:'explained'::jsonb -> 'grants', '$[*].paid'),

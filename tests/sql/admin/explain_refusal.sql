@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(42);
+select plan(52);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(1000) as ann_id, tests.make_user_with(1000) as bob_id \gset
 create function tests.explain(p_user_id uuid, p_model text default null)
@@ -111,6 +111,43 @@ select tests.advance('1 hour') \g /dev/null
 select is(tests.explain(:'joe_id', 'opus'), 'starts:  of  until  by : ', 'what fell due is done first: an abandoned run holds nothing any more');
 select tests.settle(:'joe_id', tests.reserve(:'joe_id', p_model => 'opus')) \g /dev/null
 select is(tests.help(:'joe_id', 'opus'), 'starts', 'the statement grants the missing credits');
+
+-- A small run would start, and a larger one was refused.
+select admin.set_limits('free', 0.5, 0.1, 10, 'as delivered', p_throttle_on_exceed => true, p_is_active => true) \g /dev/null
+select tests.make_user_with(100) as mia_id \gset
+select tests.settle(:'mia_id', tests.reserve(:'mia_id'), p_output => 4096) \g /dev/null
+select is(tests.explain(:'mia_id', 'opus'), 'starts:  of  until  by : ', 'who was refused nothing yet hears of nothing');
+select is(tests.reserve(:'mia_id', tests.text_of(3000), 'opus') -> 'refusal_detail' ->> 'limitSource', 'cost_day', 'a larger run is refused');
+select is(
+  to_jsonb(e) - '{set_by,reason,models_that_start}'::text[],
+  jsonb_build_object('would_start', true, 'model', 'opus', 'limit_source', 'cost_day', 'used', 0.06174, 'limit_value', 0.1, 'resets_at', '2026-11-21T00:00:00+00:00',
+    'what_helps', format('A small run would start; a larger one was refused at 2026-11-20 14:00 UTC. To let it: select admin.set_user_limit(%L, %L, %L, p_daily_usd => 1);',
+      :'mia_id', 'why', '2026-11-21T14:00:00.000000Z')),
+  'a small one would start, and the limit that refused the larger one is named, with what helps'
+)
+from admin.explain_refusal(:'mia_id', 'opus') as e;
+select is((set_by, reason)::text, (session_user, 'as delivered')::text, 'who set it, and why') from admin.explain_refusal(:'mia_id', 'opus');
+select is(tests.refused_by(:'mia_id', 'sonnet'), null, 'a small one does start');
+create function tests.help_larger(p_user_id uuid)
+returns void
+language plpgsql
+as $$
+begin
+  execute (select substring(what_helps from 'select .*') from admin.explain_refusal(p_user_id));
+end $$;
+select tests.help_larger(:'mia_id') \g /dev/null
+select is(tests.explain(:'mia_id', 'opus'), 'starts:  of  until  by : ', 'once the limit is raised, it is named no more');
+select is(tests.reserve(:'mia_id', tests.text_of(3000), 'opus') -> 'refusal', 'null', 'and the larger run starts');
+select tests.advance('1 day') \g /dev/null
+select tests.settle(:'mia_id', tests.reserve(:'mia_id'), p_output => 4096), tests.reserve(:'mia_id', tests.text_of(3000), 'opus') \g /dev/null
+select is(tests.explain(:'mia_id') like 'cost_day: 0.06174 of 0.1 until 2026-11-22T00:00 %', true, 'the next day refuses anew');
+select tests.advance('10 hours') \g /dev/null
+select is(tests.explain(:'mia_id'), 'starts:  of  until  by : ', 'a window that has ended is no reason any more');
+
+-- An admin who asked over HTTP is shown by address.
+select engine.act_as(tests.make_user('eve@scrip.example'), 'req-1'), admin.throttle(:'mia_id', 'by eve') \g /dev/null
+select is(tests.explain(:'mia_id'), 'operator:  of  until  by eve@scrip.example: by eve', 'who did it is an address, where it was an admin');
+select set_config('scrip.acting_user', '', true) \g /dev/null
 
 select throws_ok(format('select admin.explain_refusal(%L, %s)', :'ann_id', arguments), code, null, about)
 from (values ('null, -1', 'SCD02', 'no input is negative'), ('''gpt-9''', 'SCD04', 'an unknown model is refused')) as listed (arguments, code, about);

@@ -69,16 +69,16 @@ select is(tests.new_of('sonnet', '{}', '{"opus": {"input": 0, "output": 0.000001
 select is(tests.new_of('gpt-4o', '{}', '{"gpt-4o": {"input": 10, "output": 40}}'), '0 ' || trim_scale((1000 * 10 + 2000 * 40) / 1000000.0), 'a late answer is priced, and charges nothing');
 
 -- Earned: bob's credits cost 5 cents each, ann's nothing.
-select is((earned_usd, new_earned_usd, margin_percent)::text, '(0.000000000000,0.000000000000,)', 'before the roll-up nothing is known to be earned')
+select is((earned_usd, new_earned_usd, margin_percent)::text, '(0,0,)', 'before the roll-up nothing is known to be earned')
 from admin.reprice('2026-11-10', '2026-11-12') where tier = 'free';
 insert into rollup.revenue_days values ('2026-11-10', 'sonnet', 'free', 1, 0.05), ('2026-11-10', 'opus', 'unlimited', 3, 0.1), ('2026-11-13', 'opus', 'unlimited', 3, 100)
 on conflict (day, model, tier) do update set credits = excluded.credits, revenue_usd = excluded.revenue_usd;
-select is((credits, earned_usd, new_credits, new_earned_usd)::text, '(1,0.050000000000,4,0.200000000000)', 'the new credits earn what the old ones did')
+select is((credits, earned_usd, new_credits, new_earned_usd)::text, '(1,0.05,4,0.2)', 'the new credits earn what the old ones did')
 from admin.reprice('2026-11-10', '2026-11-12', '{"sonnet": 4}') where tier = 'free';
 select is((margin_percent, new_margin_percent)::text, '(58.00,89.50)', 'margins in percent of what is earned: 0.021 USD of cost')
 from admin.reprice('2026-11-10', '2026-11-12', '{"sonnet": 4}') where tier = 'free';
-select is((earned_usd)::text, round(0.1 * credits / 3, 12)::text, 'per model and tier') from admin.reprice('2026-11-10', '2026-11-12') where model = 'opus';
-select is((earned_usd)::text, round(0.15 * credits / 4, 12)::text, 'where none is known, at the average of the period') from admin.reprice('2026-11-10', '2026-11-12') where model = 'gpt-4o-mini';
+select is((earned_usd)::text, trim_scale(round(0.1 * credits / 3, 12))::text, 'per model and tier') from admin.reprice('2026-11-10', '2026-11-12') where model = 'opus';
+select is((earned_usd)::text, trim_scale(round(0.15 * credits / 4, 12))::text, 'where none is known, at the average of the period') from admin.reprice('2026-11-10', '2026-11-12') where model = 'gpt-4o-mini';
 
 select is(runs, 4::bigint, 'a period is half-open') from admin.reprice('2026-11-10', '2026-11-11') where model = 'sonnet' and tier = 'unlimited';
 select throws_ok(format('select * from admin.reprice(%s)', arguments), 'SCD02', null, about)

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(25);
+select plan(26);
 select tests.freeze('2026-11-20 12:00:00+00');
 
 select admin.set_setting('signup_credits', '7', 'spring') \g /dev/null
@@ -22,6 +22,7 @@ from (values
   ('default_model', 'gpt-9'), ('frontend_url', 'javascript:alert(1)'), ('frontend_url', 'https://scrip.example/'), ('frontend_url', null),
   ('login_attempts', '0')
 ) as listed (name, value);
+select throws_like($$ select admin.set_setting('no_such_setting', '1', 'x') $$, '%admin.settings%', 'who names none is told where they are');
 select is(count(*), 4::bigint, 'what is refused leaves no trace') from playground.audit_log where action = 'set_setting';
 select throws_ok($$ select admin.set_setting('signup_credits', '7', ' ') $$, 'SCD03', null, 'a reason must be given');
 select * from finish();

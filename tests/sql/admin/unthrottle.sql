@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(22);
+select plan(24);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(1000) as ann_id, tests.make_user_with(1000) as bob_id \gset
 select admin.throttle(:'ann_id', 'too many') \g /dev/null
@@ -53,11 +53,17 @@ select is(tests.run(:'ann_id'), 'cost_day', 'has its limit again');
 
 -- What abandoned runs held exhausts nothing once they have ended.
 select tests.reserve(:'bob_id', p_user_input => tests.text_of(100), p_model => 'opus') \g /dev/null
-select is(tests.run(:'bob_id'), 'cost_day', 'a run under way holds the whole day');
 select tests.advance('1 hour') \g /dev/null
 select admin.unthrottle(:'bob_id', 'caught up first') \g /dev/null
 select is(tests.exempt(:'bob_id'), null, 'when nobody ended it, it is ended before anything is exempted');
 select is(tests.run(:'bob_id'), 'started', 'and needs no exemption');
+
+-- Who was refused a larger run is let go, though a small one would start.
+select tests.run(:'bob_id', 'sonnet') \g /dev/null
+select is(tests.reserve(:'bob_id', tests.text_of(3000), 'opus') -> 'refusal_detail' ->> 'limitSource', 'cost_day', 'a larger run is refused, where a small one would start');
+select admin.unthrottle(:'bob_id', 'he may') \g /dev/null
+select is(tests.exempt(:'bob_id'), array['day 2026-11-21 00:00:00'], 'the window that refused it is exempted');
+select is(tests.reserve(:'bob_id', tests.text_of(3000), 'opus') -> 'refusal', 'null', 'and refuses it no more');
 
 -- A limit of 0 leaves no window behind that could be exempted.
 select admin.set_limits('free', 0, 0, 0, 'for a test') \g /dev/null

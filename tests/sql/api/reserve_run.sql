@@ -158,7 +158,7 @@ select is(tests.reserve(:'zoe_id', tests.text_of(1000), p_use_no_prompt => true)
 select is((tests.windows(:'zoe_id'))[1], 'day 2026-11-20 00:00: 2 run(s), 0 + 0.09999', 'never over the limit');
 select is(
   tests.reserve(:'zoe_id', tests.text_of(1000), p_use_no_prompt => true) - 'refusal_message' -> 'refusal_detail',
-  '{"limitSource": "cost_day", "limit": 0.1, "used": 0.09999, "resetsAt": "2026-11-21T00:00:00.000000Z", "retryAfter": 43200, "hint": "A shorter request may still fit. Buying credits or PRPM+ raises the limit."}'::jsonb,
+  '{"limitSource": "cost_day", "limit": 0.1, "used": 0.09999, "resetsAt": "2026-11-21T00:00:00.000000Z", "retryAfter": 43200, "hint": "Buying credits or PRPM+ raises the limit."}'::jsonb,
   'then it is refused with the limit, what is used and when it ends'
 );
 select is(tests.count_of(:'zoe_id'), '2 holds, 2 runs, 1 alerts', 'a refused run leaves its alert and no count');

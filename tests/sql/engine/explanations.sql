@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(6);
+select plan(9);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(50) as ann_id \gset
 select admin.set_unlimited(:'ann_id', true, 'for a test') \g /dev/null
@@ -33,5 +33,14 @@ delete from playground.usage;
 select is(e::text, '("1 credit(s) charged of 1 held; its usage is not kept any more.",3/15,)', 'after its month is gone the ledger still tells the charge') from tests.explained(:'other') as e;
 select is(grants #>> '{0,paid}', '1', 'and which grant paid it')
 from playground.holds h cross join lateral engine.explained_charge(h) as e where h.hold_id = (:'other'::jsonb ->> 'hold_id')::uuid;
+
+-- Why one does not start: as admin.explain_refusal says it, but for who set the limit.
+select tests.make_user('eve@scrip.example') as eve_id \gset
+select engine.act_as(:'eve_id', 'req-1'), admin.throttle(:'ann_id', 'by eve') \g /dev/null
+select is((limit_source, set_by, reason)::text, ('operator', :'eve_id', 'by eve')::text, 'an admin is named by id') from engine.explained_refusal(:'ann_id', null, 1);
+select is(set_by, 'eve@scrip.example', 'whom operators read by address') from admin.explain_refusal(:'ann_id');
+select is(
+  (select to_jsonb(e) - 'set_by' from engine.explained_refusal(:'ann_id', 'opus', 5) as e), (select to_jsonb(e) - 'set_by' from admin.explain_refusal(:'ann_id', 'opus', 5) as e),
+  'all else is the same');
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(127);
+select plan(140);
 select tests.freeze('2026-11-20 12:34:56+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 
@@ -315,6 +315,53 @@ update playground.tiers set throttle_on_exceed = true, is_active = false, monthl
 select is(tests.exempt(:'joe_id'), '0: ', 'a tier that is not active is not lifted by one');
 update playground.tiers set is_active = true, runs_per_hour = null where tier = 'free';
 select is(tests.exempt(:'joe_id'), '1: month', 'nor is a number of runs that nobody set');
+
+-- What refused a run in a window that lasts, and is no higher since.
+update playground.tiers set monthly_cost_limit_usd = 0.5, daily_cost_limit_usd = 0.1, runs_per_hour = 10, is_active = true where tier = 'free';
+select tests.freeze('2026-12-24 18:30:00+00');
+select tests.make_user() as max_id \gset
+create function tests.standing(p_user_id uuid)
+returns text[]
+language sql
+as $$
+  select array_agg(format('%s %s of %s until %s at %s', limit_source, trim_scale(used), trim_scale(limit_value), to_char(resets_at at time zone 'UTC', 'MM-DD HH24'), to_char(refused_at at time zone 'UTC', 'HH24:MI')))
+  from engine.standing_refusals(p_user_id, engine.now())
+$$;
+create function tests.refuse_run(p_user_id uuid, p_limit_source text, p_limit numeric, p_is_binding boolean default true)
+returns void
+language sql
+as $$
+  select engine.limit_refusal(p_user_id, engine.now(), p_limit_source, 0, p_limit,
+    date_trunc(case p_limit_source when 'cost_day' then 'day' when 'runs_hour' then 'hour' when 'runs_concurrent' then 'hour' else 'month' end, engine.now(), 'UTC'), engine.now(), p_is_binding);
+$$;
+select is(tests.standing(:'max_id'), null, 'nothing refused a run');
+select tests.refuse_run(:'max_id', 'cost_month', 0.5, false) \g /dev/null
+select is(tests.standing(:'max_id'), null, 'what only would have is none');
+select tests.refuse_run(:'max_id', 'cost_month', 0.5), tests.advance('1 minute'), tests.refuse_run(:'max_id', 'cost_day', 0.1), tests.advance('1 minute'),
+  tests.refuse_run(:'max_id', 'runs_hour', 10), tests.advance('1 minute'), tests.refuse_run(:'max_id', 'runs_concurrent', 20) \g /dev/null
+insert into playground.cost_windows (user_id, kind, starts_at, cost_usd, runs)
+values (:'max_id', 'month', '2026-12-01 00:00:00+00', 0.3, 9), (:'max_id', 'day', '2026-12-24 00:00:00+00', 0.04, 5), (:'max_id', 'hour', '2026-12-24 18:00:00+00', 0, 3);
+select is(tests.standing(:'max_id'), array['runs_concurrent 0 of 20 until  at 18:33', 'runs_hour 3 of 10 until 12-24 19 at 18:32', 'cost_day 0.04 of 0.1 until 12-25 00 at 18:31', 'cost_month 0.3 of 0.5 until 01-01 00 at 18:30'],
+  'each limit that did, the latest first, with what is used now');
+update playground.tiers set daily_cost_limit_usd = 0.100001, runs_per_hour = 9 where tier = 'free';
+select is(tests.standing(:'max_id'), array['runs_concurrent 0 of 20 until  at 18:33', 'runs_hour 3 of 9 until 12-24 19 at 18:32', 'cost_month 0.3 of 0.5 until 01-01 00 at 18:30'], 'one that was raised since is none, one that was lowered is');
+update playground.tiers set daily_cost_limit_usd = 0.1, runs_per_hour = 10 where tier = 'free';
+select is(tests.exempt(:'max_id'), '3: day hour month', 'such windows are exempted, though a small run fits into each');
+select is(tests.standing(:'max_id'), array['runs_concurrent 0 of 20 until  at 18:33'], 'and refuse no more');
+select is(tests.exempt(:'max_id'), '0: day hour month', 'once');
+update playground.cost_windows set is_exempt = false where user_id = :'max_id';
+select tests.advance('1 hour') \g /dev/null
+select is(cardinality(tests.standing(:'max_id')), 2, 'an hour that has ended is no reason, its day and month are');
+update playground.tiers set throttle_on_exceed = false where tier = 'free';
+select is(tests.standing(:'max_id'), null, 'nor are limits that refuse nobody any more');
+update playground.tiers set throttle_on_exceed = true where tier = 'free';
+update playground.users set is_unlimited = true, cost_cap_usd = 0.4 where user_id = :'max_id';
+select is(tests.standing(:'max_id'), null, 'nor those of somebody without limits');
+select tests.refuse_run(:'max_id', 'own_cap', 0.4) \g /dev/null
+select is(tests.standing(:'max_id'), array['own_cap 0.3 of 0.4 until 01-01 00 at 19:33'], 'their own cap is');
+select is(tests.exempt(:'max_id'), '0: ', 'which no operator lifts');
+select tests.freeze('2027-01-01 00:00:00+00');
+select is(tests.standing(:'max_id'), null, 'a new month begins without');
 
 select is(engine.is_amount(amount, decimals), is_kept, format('%s with %s decimals', amount, decimals))
 from (values

@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../tokens.psql
 \ir ../runs.psql
-select plan(29);
+select plan(35);
 select tests.freeze('2026-11-20 12:34:56.5+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 create function tests.alerts(p_user_id uuid)
@@ -30,20 +30,35 @@ from engine.throttle_refusal(:'ann_id', engine.now()) as t;
 select is(cardinality(tests.alerts(:'ann_id')), 2, 'the next throttle has an alert of its own');
 
 -- By a limit.
-create function tests.refuse_by(p_user_id uuid, p_limit_source text, p_used numeric, p_limit numeric, p_is_binding boolean default true)
+create function tests.refuse_by(p_user_id uuid, p_limit_source text, p_used numeric, p_limit numeric, p_is_binding boolean default true, p_room numeric default 0)
 returns jsonb
 language sql
 as $$
   select to_jsonb(l)
   from engine.limit_refusal(
-    p_user_id, '2026-11-20 23:59:59.000001+00', p_limit_source, p_used, p_limit, '2026-11-20 00:00:00+00', '2026-11-21 00:00:00+00', p_is_binding) as l
+    p_user_id, '2026-11-20 23:59:59.000001+00', p_limit_source, p_used, p_limit, '2026-11-20 00:00:00+00', '2026-11-21 00:00:00+00', p_is_binding, p_room) as l
 $$;
 select is(
   tests.refuse_by(:'bob_id', 'cost_day', 0.090000000000, 0.10),
   '{"refusal": "SCT02", "refusal_message": "The cost limit of today is used up.", "refusal_detail": {
     "limitSource": "cost_day", "limit": 0.1, "used": 0.09, "resetsAt": "2026-11-21T00:00:00.000000Z", "retryAfter": 1,
-    "hint": "A shorter request may still fit. Buying credits or PRPM+ raises the limit."}}'::jsonb,
+    "hint": "Buying credits or PRPM+ raises the limit."}}'::jsonb,
   'a limit is told with what was used, its end and what helps'
+);
+-- 0.0006144 US dollars: the shortest answer of the cheapest model.
+select is(
+  tests.refuse_by(:'bob_id', limit_source, 0.09, 0.1, p_room => room) ->> 'refusal_message', message, format('%s with %s left: %s', limit_source, room, message)
+)
+from (values
+  ('cost_day', 0.0006144, 'This run does not fit into what is left of the cost limit of today.'),
+  ('cost_day', 0.0006143, 'The cost limit of today is used up.'),
+  ('cost_month', 0.01, 'This run does not fit into what is left of the cost limit of this month.'),
+  ('own_cap', 0.01, 'This run does not fit into what is left of your own cap of this month.'),
+  ('own_cap', 0.0001, 'Your own cap of this month is used up.')
+) as listed (limit_source, room, message);
+select is(
+  tests.refuse_by(:'bob_id', 'cost_day', 0.09, 0.1, p_room => 0.01) -> 'refusal_detail' ->> 'hint', 'A shorter request may still fit. Buying credits or PRPM+ raises the limit.',
+  'where something is left, a shorter request is said to help'
 );
 select is(tests.refuse_by(:'bob_id', 'cost_month', 0.5, 0.5) ->> 'refusal_message', 'The cost limit of this month is used up.', 'the month''s');
 select is(
@@ -57,7 +72,7 @@ select is(
 select tests.refuse_by(:'bob_id', 'cost_day', 0.1, 0.10) \g /dev/null
 select is(
   tests.alerts(:'bob_id'),
-  array['limit_exceeded_cost_day 2026-11-20T00:00:00.000000Z', 'limit_exceeded_cost_month 2026-11-20T00:00:00.000000Z', 'limit_exceeded_runs_hour 2026-11-20T00:00:00.000000Z'],
+  array['limit_exceeded_cost_day 2026-11-20T00:00:00.000000Z', 'limit_exceeded_cost_month 2026-11-20T00:00:00.000000Z', 'limit_exceeded_own_cap 2026-11-20T00:00:00.000000Z', 'limit_exceeded_runs_hour 2026-11-20T00:00:00.000000Z'],
   'one alert a limit and window, however often it refuses'
 );
 select is(details, '{"used": 0.09, "limit": 0.1, "refused": true}'::jsonb, 'written at the first refusal') from playground.alerts where user_id = :'bob_id' and kind = 'limit_exceeded_cost_day';

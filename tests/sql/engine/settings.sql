@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(21);
+select plan(31);
 select lives_ok(format('select engine.check_setting(%L, %L)', name, value), format('%s can be %s', name, coalesce(value, 'null')))
 from (values ('default_model', 'opus'), ('frontend_url', 'http://localhost:8080'), ('frontend_url', 'https://scrip.example/a/b'), ('signup_credits', 'anything'), ('alert_email', 'ops@scrip.example'), ('alert_email', null), ('usage_retention', '2 months 3 days'), ('gift_age', '0'), ('gift_age', 'soon')) as listed (name, value);
 select throws_ok(format('select engine.check_setting(%L, %L)', name, value), 'SCD02', null, format('%s cannot be %s', name, value))
@@ -14,6 +14,16 @@ select is(
   true, 'a length with both signs deceives a constraint');
 select throws_ok(
   $$ select admin.set_setting('audit_retention', '-1000 months 30360 days', 'to hide it') $$, 'SCD02', null, 'so no setting takes one');
+
+-- How long months are kept: in words, at the bound of the table's own constraint.
+select throws_ok(
+  format('select admin.set_setting(%L, %L, %L)', name, least - interval '1 second', 'for a test'), 'SCD02', format('%s must be at least %s months.', name, extract(year from least) * 12 + extract(month from least)),
+  name || ' has a least length, said in words')
+from (values ('usage_retention', interval '2 months'), ('message_retention', '2 months'), ('alert_retention', '2 months'), ('event_retention', '2 months'), ('audit_retention', '12 months'))
+  as listed (name, least);
+select lives_ok(format('select admin.set_setting(%L, %L, %L)', name, least, 'for a test'), name || ' can be that')
+from (values ('usage_retention', '2 months'), ('alert_retention', '2 months'), ('audit_retention', '12 months')) as listed (name, least);
+select is(engine.is_shorter(value, '2 months'), false, format('%L is not shorter', value)) from (values ('soon'), (null)) as listed (value);
 select is(engine.is_mixed_interval('signup_credits', '-1 day'), false, 'what is no length of time has no parts');
 select * from finish();
 rollback;
