@@ -207,7 +207,7 @@ as $$
     'limitSource', limit_source, 'wouldStart', would_start, 'model', model, 'used', used, 'limit', limit_value, 'resetsAt', engine.iso(resets_at), 'setBy', set_by, 'reason', reason,
     'hint', engine.refusal_hint(p_person_id, limit_source, used, limit_value, what_helps))
   from engine.explained_refusal(p_person_id, null, 1)
-  where not would_start;
+  where limit_source is not null;
 $$;
 comment on function engine.refusal_json(uuid) is
   'What refuses runs of a person with the default model now, as admins see it; null: nothing does. wouldStart: the smallest run would start all the same. US dollars, runs; credits: needed and available. Catches the account up. SCD04 when unknown.';

@@ -114,9 +114,10 @@ begin
   what_helps := engine.remedy_for(p_user_id, limit_source, used, limit_value, v_foreseen.tier, model, v_foreseen.provider, v_instant);
   if would_start and limit_source is not null then
     what_helps := format(
-      'A small run would start; %s was refused at %s UTC. To let it: %s',
+      'A small run would start; %s was refused at %s UTC. %s%s',
       case when starts_with(limit_source, 'runs_') then 'another' else 'a larger one' end,
-      to_char(v_standing.refused_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), what_helps);
+      to_char(v_standing.refused_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+      case when starts_with(what_helps, 'select ') then 'To let it: ' end, what_helps);
   end if;
   models_that_start := array(
     select m.model

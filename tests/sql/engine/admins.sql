@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../tokens.psql
 \ir ../runs.psql
-select plan(47);
+select plan(49);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 select admin.set_admin(:'ann_id', true, 'for a test') \g /dev/null
@@ -75,6 +75,10 @@ select is(
   (select to_jsonb(r) from (select limit_source as "limitSource", would_start as "wouldStart", model, used, limit_value as "limit", engine.iso(resets_at) as "resetsAt", set_by as "setBy", reason,
       engine.refusal_hint(:'bob_id', limit_source, used, limit_value, what_helps) as hint from admin.explain_refusal(:'bob_id')) as r),
   'as operators are told');
+select tests.make_user() as dan_id \gset
+select engine.alert_once(:'dan_id', '2026-11-20 00:00:00+00', 'limit_exceeded_cost_day', '{"used": 0, "limit": 0.1, "refused": true}', engine.now()) \g /dev/null
+select is((would_start, limit_source)::text, '(t,cost_day)', 'who was refused a larger run') from admin.explain_refusal(:'dan_id');
+select is(engine.refusal_json(:'dan_id')::jsonb @> '{"limitSource": "cost_day", "wouldStart": true}', true, 'is told so, and that a small one would start');
 select throws_ok(format('select engine.refusal_json(%L)', gen_random_uuid()), 'SCD04', null, 'of nobody there is no refusal');
 select is(engine.refusal_hint(id, source, used, allowed, helps), hint, 'what helps: ' || coalesce(source, 'nothing'))
 from (values ('11111111-1111-1111-1111-111111111111'::uuid)) as person (id)
