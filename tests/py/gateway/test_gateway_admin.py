@@ -244,7 +244,7 @@ async def test_a_person_is_throttled_and_let_go_in_two_calls(office: Office) -> 
 
 async def test_amounts_arrive_as_they_were_written(office: Office) -> None:
     """More digits than a float has."""
-    written = "0.123456789012"
+    written = "12345678.123456789012"
     body = f'{{"monthlyUsd": {written}, "reason": "exact"}}'
     headers = {"Content-Type": "application/json"}
     reply = await office.world.call("PATCH", f"{ADMIN}/limits/free", office.admin, data=body, headers=headers)
@@ -253,6 +253,12 @@ async def test_amounts_arrive_as_they_were_written(office: Office) -> None:
         written
     )
     office.world.value("select admin.set_limits('free', 0.5, null, null, 'as it was')")
+    own = await office.world.call(
+        "PUT", office.path("PUT /users/{id}/limits"), office.admin, data=body, headers=headers
+    )
+    assert written in own.octets.decode()
+    kept = "select monthly_cost_limit_usd from playground.user_limits where user_id = %s"
+    assert office.world.value(kept, office.person.id) == Decimal(written)
 
 
 async def test_odd_limits_and_months_are_refused_by_the_field_s_name(office: Office) -> None:

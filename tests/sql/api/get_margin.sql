@@ -39,6 +39,7 @@ select tests.settle(:'bob_id', tests.reserve(:'bob_id'), p_input => 100, p_outpu
 select tests.settle(:'bob_id', tests.reserve(:'bob_id'), p_input => 100, p_output => 100) \g /dev/null
 select tests.advance('1 day') \g /dev/null
 select tests.settle(:'bob_id', tests.reserve(:'bob_id'), p_input => 100, p_output => 100) \g /dev/null
+select engine.roll_up() \g /dev/null
 select is(tests.margin('2026-11') -> 'total' ->> 'runs', '0', 'figures are those of the cache, which says how old they are');
 select engine.refresh_analytics() \g /dev/null
 select is(tests.margin() ->> 'month', '2026-12', 'without one the month is that of now');
