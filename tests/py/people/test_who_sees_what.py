@@ -41,6 +41,7 @@ HINTING = {
         "playground_credits",
         "playground_sessions",
         "playground_usage",
+        "settings",
         "user_cost_alerts",
         "user_cost_analytics",
         "users",
