@@ -223,7 +223,6 @@ select engine.build_analytics() \g /dev/null
 \ir jobs/write_expiry_notices.sql
 
 -- admin: the operators' door
-\ir reshape.sql
 \ir admin/import_package.sql
 \ir admin/list_jobs.sql
 \ir admin/acknowledge_alert.sql
