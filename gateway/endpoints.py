@@ -1,6 +1,7 @@
 """The route table: every address of this service, who may call it, what it takes, answers and refuses."""
 
-from gateway import admin, answers, auth, credits, meta, playground, schemas
+from gateway import answers, auth, credits, meta, playground, schemas
+from gateway.admin_endpoints import ADMIN_ROUTES
 from gateway.billing import gifts, organizations, plans, purchases, webhook
 from gateway.errors import (
     ALREADY_SUBSCRIBED,
@@ -23,7 +24,6 @@ from gateway.errors import (
     NO_SUBSCRIPTION,
     NOT_BILLED,
     NOT_ENOUGH_GIFTABLE_CREDITS,
-    NOT_FOUND,
     ORGANIZATION_NOT_FOUND,
     PACK_NOT_FOUND,
     PACKAGE_NOT_FOUND,
@@ -40,19 +40,17 @@ from gateway.errors import (
     THROTTLED,
     TOO_MANY_ORGANIZATIONS,
 )
-from gateway.routes import RUN_BODY, Access, Route, delete, get, patch, post, put
+from gateway.routes import RUN_BODY, Access, Route, delete, get, post, put
 from gateway.rpc import rpc
 
 API = "/api/v1"
 CREDITS = f"{API}/playground/credits"
 PLAYGROUND = f"{API}/playground"
 ORGANIZATIONS = f"{API}/organizations"
-ADMIN = f"{API}/admin/cost-analytics"
 OPEN = Access.OPEN
 # What may go wrong wherever Stripe is asked.
 STRIPE_FAILS = (BILLING_UNAVAILABLE, BILLING_ERROR)
 OF_ORGANIZATION = (ORGANIZATION_NOT_FOUND, FORBIDDEN)
-OF_PERSON = (FORBIDDEN, PERSON_NOT_FOUND)
 
 ROUTES: tuple[Route, ...] = (
     # health and meta
@@ -417,134 +415,5 @@ ROUTES: tuple[Route, ...] = (
         answer=answers.PortalAnswer,
         refuses=(*OF_ORGANIZATION, NO_SUBSCRIPTION, NOT_BILLED, *STRIPE_FAILS),
     ),
-    # admins; the database looks at their tokens and rights itself
-    get(
-        f"{ADMIN}/summary",
-        rpc("get_cost_summary", with_token=True),
-        "The month in figures, and how old they are",
-        answer=answers.CostSummary,
-        refuses=(FORBIDDEN,),
-    ),
-    get(
-        f"{ADMIN}/margin",
-        rpc("get_margin", with_token=True),
-        "What each model cost and earned in a month, and how old the figures are",
-        query=schemas.MarginQuery,
-        answer=answers.MonthMargin,
-        refuses=(FORBIDDEN,),
-    ),
-    get(
-        f"{ADMIN}/users",
-        rpc("list_user_costs", with_token=True),
-        "What people cost and bring, who cost most this month first",
-        query=schemas.UserCostsQuery,
-        answer=answers.UserCosts,
-        refuses=(FORBIDDEN,),
-    ),
-    *(
-        get(
-            f"{ADMIN}/{users}/{{id}}",
-            rpc("get_user_costs", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
-            "What a person costs, may cost and is kept from, and what would refuse a run now",
-            answer=answers.PersonCosts,
-            refuses=OF_PERSON,
-        )
-        for users in ("users", "user")
-    ),
-    post(
-        f"{ADMIN}/users/{{id}}/throttle",
-        rpc("throttle_user", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
-        "Refuse a person's runs, until an instant or for good",
-        body=schemas.Throttle,
-        answer=answers.PersonCosts,
-        refuses=OF_PERSON,
-    ),
-    post(
-        f"{ADMIN}/users/{{id}}/unthrottle",
-        rpc("unthrottle_user", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
-        "Let a person run again, past the windows that are exhausted now",
-        body=schemas.Because,
-        answer=answers.PersonCosts,
-        refuses=OF_PERSON,
-    ),
-    put(
-        f"{ADMIN}/users/{{id}}/limits",
-        rpc("set_user_limit", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
-        "Give a person limits in place of the tier's, until an instant or for good",
-        body=schemas.PersonLimits,
-        answer=answers.PersonCosts,
-        refuses=OF_PERSON,
-    ),
-    delete(
-        f"{ADMIN}/users/{{id}}/limits",
-        rpc("end_user_limit", with_token=True, named="person_id", missing=PERSON_NOT_FOUND),
-        "End the limits that a person was given",
-        body=schemas.Because,
-        status=200,
-        answer=answers.PersonCosts,
-        refuses=OF_PERSON,
-    ),
-    post(
-        f"{ADMIN}/users/{{id}}/credits",
-        admin.grant_credits,
-        "Grant credits that do not expire",
-        body=schemas.GrantCredits,
-        is_idempotent=True,
-        answer=answers.GrantCreditsAnswer,
-        refuses=(*OF_PERSON, IDEMPOTENCY_KEY_REUSED),
-    ),
-    get(
-        f"{ADMIN}/alerts",
-        rpc("list_alerts", with_token=True),
-        "Alerts of people and of the platform, newest first",
-        query=schemas.AlertsQuery,
-        answer=answers.Alerts,
-        refuses=(FORBIDDEN,),
-    ),
-    post(
-        f"{ADMIN}/alerts/{{id}}/acknowledge",
-        rpc("acknowledge_alert", with_token=True, named="alert_id"),
-        "Say that an alert was seen to",
-        body=schemas.Because,
-        answer=answers.Alert,
-        refuses=(FORBIDDEN, NOT_FOUND),
-    ),
-    get(
-        f"{ADMIN}/limits",
-        rpc("list_limits", with_token=True),
-        "The limits of each tier",
-        answer=answers.AllLimits,
-        refuses=(FORBIDDEN,),
-    ),
-    patch(
-        f"{ADMIN}/limits/{{tier:[^/]+}}",
-        rpc("set_limits", with_token=True, named="tier", path="tier"),
-        "Change limits of a tier, or list whom that would have refused",
-        body=schemas.NewLimits,
-        answer=answers.NewLimitsAnswer,
-        refuses=(FORBIDDEN, NOT_FOUND),
-    ),
-    post(
-        f"{ADMIN}/reprice",
-        admin.reprice,
-        "What a period would have charged, cost and earned under other multipliers or prices",
-        body=schemas.Reprice,
-        answer=answers.Repriced,
-        refuses=(FORBIDDEN,),
-    ),
-    post(
-        f"{ADMIN}/refresh",
-        rpc("refresh_analytics", with_token=True),
-        "Take the figures of the views anew",
-        answer=answers.Refreshed,
-        refuses=(FORBIDDEN,),
-    ),
-    get(
-        f"{ADMIN}/audit",
-        rpc("list_audit", with_token=True),
-        "Who changed what, when and why, newest first",
-        query=schemas.AuditQuery,
-        answer=answers.Audit,
-        refuses=(FORBIDDEN,),
-    ),
+    *ADMIN_ROUTES,
 )

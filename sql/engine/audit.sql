@@ -164,3 +164,29 @@ as $$
     and setdatabase = 0;
 $$;
 comment on function engine.role_settings(name) is 'The settings of a role, which its members do not inherit.';
+
+create or replace function engine.set_flag(p_user_id uuid, p_flag text, p_value boolean, p_action text, p_reason text)
+returns void
+language plpgsql volatile
+as $$
+declare
+  v_user playground.users;
+begin
+  perform engine.check_reason(p_reason);
+  if p_value is null then
+    perform engine.refuse('SCD02', 'Say true or false.');
+  end if;
+  v_user := engine.lock_user(p_user_id);
+  update playground.users
+  set is_admin = case p_flag when 'isAdmin' then p_value else is_admin end,
+    is_author = case p_flag when 'isAuthor' then p_value else is_author end,
+    is_unlimited = case p_flag when 'isUnlimited' then p_value else is_unlimited end
+  where user_id = p_user_id;
+  perform engine.write_audit(
+    p_action, p_user_id, null,
+    jsonb_build_object(p_flag, case p_flag when 'isAdmin' then v_user.is_admin when 'isAuthor' then v_user.is_author else v_user.is_unlimited end),
+    jsonb_build_object(p_flag, p_value), p_reason
+  );
+end $$;
+comment on function engine.set_flag(uuid, text, boolean, text, text) is
+  'Says whether a person is an admin, a verified author or without limits (p_flag isAdmin, isAuthor, isUnlimited). SCD02 for neither true nor false, SCD03 without a reason, SCD04 for an unknown person.';

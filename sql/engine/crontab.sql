@@ -1,4 +1,4 @@
--- When a line of the crontab was due, so that somebody can tell that it did not run.
+-- When a line of the crontab was due and will be, so that somebody can tell that it did not run.
 
 create or replace function engine.cron_values(p_field text, p_low integer, p_high integer)
 returns integer[]
@@ -16,8 +16,8 @@ $$;
 comment on function engine.cron_values(text, integer, integer) is
   'The values that a field of a crontab line stands for (*, 5, 1-4, */15, 1,31), from p_low to p_high. Null for one that says nothing of the kind.';
 
-create or replace function engine.last_due(p_schedule text, p_instant timestamptz)
-returns timestamptz
+create or replace function engine.times_near(p_schedule text, p_instant timestamptz, p_step integer)
+returns setof timestamptz
 language sql stable
 as $$
   with field as materialized (
@@ -29,21 +29,35 @@ as $$
   ), day as (
     select listed.day
     from field
-    cross join generate_series(0, 366) as ago
-    cross join lateral (select date_trunc('day', p_instant, 'UTC') at time zone 'UTC' - make_interval(days => ago)) as listed (day)
+    cross join generate_series(0, 366) as away
+    cross join lateral (select date_trunc('day', p_instant, 'UTC') at time zone 'UTC' + p_step * make_interval(days => away)) as listed (day)
     cross join lateral (
-      select extract(day from listed.day)::integer = any (days), extract(dow from listed.day)::integer = any (weekdays) or extract(isodow from listed.day)::integer = any (weekdays)
+      select extract(day from listed.day)::integer = any (days),
+        extract(dow from listed.day)::integer = any (weekdays) or extract(isodow from listed.day)::integer = any (weekdays)
     ) as fits (is_day, is_weekday)
     where extract(month from listed.day)::integer = any (months)
       -- As cron has it: days of the month and of the week that are both named are either of them.
       and case when is_both then is_day and is_weekday else is_day or is_weekday end
-    order by ago
-    -- Today's first time may be still to come.
+    order by away
+    -- Today's times may all lie on the other side of the instant.
     limit 2
   )
-  select max((day + make_interval(hours => hour, mins => minute)) at time zone 'UTC')
+  select (day + make_interval(hours => hour, mins => minute)) at time zone 'UTC'
   from field, day, unnest(hours) as hour, unnest(minutes) as minute
-  where (day + make_interval(hours => hour, mins => minute)) at time zone 'UTC' <= p_instant
 $$;
+comment on function engine.times_near(text, timestamptz, integer) is
+  'The minutes of the two days nearest to an instant, of a year before (p_step -1) or after it (1), at which a line of the crontab (five fields, UTC) is due. None when the schedule is of another kind.';
+
+create or replace function engine.last_due(p_schedule text, p_instant timestamptz)
+returns timestamptz
+language sql stable
+as $$ select max(at) from engine.times_near(p_schedule, p_instant, -1) as at where at <= p_instant $$;
 comment on function engine.last_due(text, timestamptz) is
   'The last minute up to an instant at which a line of the crontab (five fields, UTC) was due; null when there was none in a year, or the schedule is of another kind.';
+
+create or replace function engine.next_due(p_schedule text, p_instant timestamptz)
+returns timestamptz
+language sql stable
+as $$ select min(at) from engine.times_near(p_schedule, p_instant, 1) as at where at > p_instant $$;
+comment on function engine.next_due(text, timestamptz) is
+  'The first minute after an instant at which a line of the crontab (five fields, UTC) is due; null when there is none in a year, or the schedule is of another kind.';

@@ -1,38 +1,5 @@
 -- Whether everything that should go on by itself does.
 
-create or replace function engine.next_due(p_schedule text, p_instant timestamptz)
-returns timestamptz
-language sql stable
-as $$
-  with field as materialized (
-    select engine.cron_values(line[1], 0, 59) as minutes, engine.cron_values(line[2], 0, 23) as hours, engine.cron_values(line[3], 1, 31) as days,
-      engine.cron_values(line[4], 1, 12) as months, engine.cron_values(line[5], 0, 7) as weekdays,
-      line[3] = '*' or line[5] = '*' as is_both
-    from regexp_split_to_array(btrim(p_schedule), '\s+') as line
-    where cardinality(line) = 5
-  ), day as (
-    select listed.day
-    from field
-    cross join generate_series(0, 366) as ahead
-    cross join lateral (select date_trunc('day', p_instant, 'UTC') at time zone 'UTC' + make_interval(days => ahead)) as listed (day)
-    cross join lateral (
-      select extract(day from listed.day)::integer = any (days),
-        extract(dow from listed.day)::integer = any (weekdays) or extract(isodow from listed.day)::integer = any (weekdays)
-    ) as fits (is_day, is_weekday)
-    where extract(month from listed.day)::integer = any (months)
-      -- As cron has it: days of the month and of the week that are both named are either of them.
-      and case when is_both then is_day and is_weekday else is_day or is_weekday end
-    order by ahead
-    -- Today's last time may be over.
-    limit 2
-  )
-  select min((day + make_interval(hours => hour, mins => minute)) at time zone 'UTC')
-  from field, day, unnest(hours) as hour, unnest(minutes) as minute
-  where (day + make_interval(hours => hour, mins => minute)) at time zone 'UTC' > p_instant
-$$;
-comment on function engine.next_due(text, timestamptz) is
-  'The first minute after an instant at which a line of the crontab (five fields, UTC) is due; null when there is none in a year, or the schedule is of another kind.';
-
 create or replace function engine.job_states(p_instant timestamptz)
 returns table (
   name text, schedule text, is_active boolean, last_started_at timestamptz, last_status text, last_duration interval,

@@ -168,22 +168,27 @@ end $$;
 comment on function engine.check_run_limits(uuid, uuid, timestamptz, boolean, numeric) is
   'What the limits leave a run that is reserved now. room_usd: of the tier''s windows; total_room_usd: with the bought budget (p_budget_usd) and under the person''s own cap; both US dollars, null: no limit. limit_source, used, limit_value, resets_at: the limit that binds first (runs_hour, runs_concurrent, cost_day, cost_month, own_cap); is_exceeded: it leaves no run at all. is_binding false: unlimited, or shadow limits, which refuse nobody. is_throttled: by an operator. The account is locked by the caller.';
 
+create or replace view engine.smallest_run as
+select min(settings.min_output_tokens * price.output_usd_per_million / 1000000) as cost_usd
+from playground.models as model
+join playground.providers as provider using (provider)
+cross join playground.platform_settings as settings
+cross join lateral (
+  select output_usd_per_million
+  from playground.model_prices
+  where model_prices.model = model.model
+    and effective_from <= (select engine.now())
+  order by effective_from desc
+  limit 1
+) as price
+where model.is_enabled
+  and provider.is_enabled;
+comment on view engine.smallest_run is 'engine.smallest_run_usd for views, whose readers may not call it.';
+
 create or replace function engine.smallest_run_usd()
 returns numeric
 language sql stable
-as $$
-  select min(engine.cost_of(0, s.min_output_tokens, 0, 0, 0, price.output_usd_per_million, 0, 0))
-  from playground.models m
-  join playground.providers p using (provider)
-  cross join playground.platform_settings s
-  cross join lateral (
-    select output_usd_per_million
-    from playground.model_prices
-    where model = m.model and effective_from <= engine.now()
-    order by effective_from desc
-    limit 1) as price
-  where m.is_enabled and p.is_enabled
-$$;
+as $$ select cost_usd from engine.smallest_run $$;
 comment on function engine.smallest_run_usd() is
   'What the shortest answer worth running costs of the cheapest model on offer, in US dollars; a window with less room is exhausted. Null when no model is on offer.';
 

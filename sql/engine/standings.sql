@@ -8,21 +8,7 @@ with present as materialized (
     date_trunc('day', clock.now, 'UTC') as day,
     date_trunc('hour', clock.now, 'UTC') as hour,
     settings.paid_runs_per_hour,
-    settings.min_output_tokens * (
-      select min(price.output_usd_per_million) / 1000000
-      from playground.models as model
-      join playground.providers as provider using (provider)
-      cross join lateral (
-        select output_usd_per_million
-        from playground.model_prices
-        where model_prices.model = model.model
-          and effective_from <= clock.now
-        order by effective_from desc
-        limit 1
-      ) as price
-      where model.is_enabled
-        and provider.is_enabled
-    ) as smallest_run_usd
+    (select cost_usd from engine.smallest_run) as smallest_run_usd
   from (select engine.now() as now) as clock
   cross join playground.platform_settings as settings
 ), bounded as (

@@ -10,7 +10,8 @@ import jwt
 import psycopg
 import pytest
 
-from gateway.endpoints import ADMIN, ROUTES
+from gateway.admin_endpoints import ADMIN
+from gateway.endpoints import ROUTES
 from gateway.tokens import ALGORITHM, issue_access_token
 from tests.py.gateway.conftest import MakeWorld
 from tests.py.gateway.world import API, SECRET, Person, Reply, World
