@@ -116,8 +116,10 @@ class Gateway:
 
     async def kill_worker(self) -> None:
         """kill -9 of the only worker; returns when the parent has another one."""
+        # Counted before: the parent may have forked again by the time anybody looks.
+        started = len(self.log("worker started"))
         os.kill(self.worker(), signal.SIGKILL)
-        await self.logged("worker started", len(self.log("worker started")) + 1)
+        await self.logged("worker started", started + 1)
 
     def tell(self, number: signal.Signals) -> None:
         self._child.process.send_signal(number)
