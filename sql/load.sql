@@ -105,8 +105,14 @@ comment on schema analytics is 'Door of analysts (scrip_analyst): views.';
 \ir engine/admins.sql
 \ir engine/stripe_events.sql
 \ir engine/purchases.sql
+\ir engine/checkouts.sql
 \ir engine/payments.sql
+\ir engine/refunds.sql
+\ir engine/disputes.sql
+\ir engine/revocations.sql
 \ir engine/subscriptions.sql
+\ir engine/invoices.sql
+\ir engine/renewals.sql
 \ir engine/verification_of_money.sql
 \ir engine/ledger_rollup.sql
 \ir engine/verification_of_rollups.sql
