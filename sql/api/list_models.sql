@@ -23,22 +23,32 @@ as $$
   join playground.providers as provider using (provider)
   cross join playground.platform_settings as settings
   cross join lateral (
+    select (
+      select output_usd_per_million
+      from playground.model_prices
+      where model_prices.model = model.model
+        and effective_from <= engine.now()
+      order by effective_from desc
+      limit 1
+    ) * model.max_output_tokens / 1000000
+  ) as answer (cost_usd)
+  cross join lateral (
     select case
       when not model.is_enabled or not provider.is_enabled then 'switched off'
-      when provider.stops_at_ceiling and provider.daily_ceiling_usd <= (
-        select coalesce(sum(spend.cost_usd), 0)
-        from playground.provider_spend as spend
-        where spend.provider = model.provider
-          and spend.starts_at = date_trunc('day', engine.now(), 'UTC')
-      ) then 'used up for today'
-      when not exists (
+      when provider.stops_at_ceiling and exists (
         select
-        from playground.model_prices as price
-        where price.model = model.model
-          and price.effective_from <= engine.now()
-      ) then 'no price yet'
+        from (
+          select coalesce(sum(spend.cost_usd), 0)
+          from playground.provider_spend as spend
+          where spend.provider = model.provider
+            and spend.starts_at = date_trunc('day', engine.now(), 'UTC')
+        ) as today (spent_usd)
+        where spent_usd >= provider.daily_ceiling_usd
+          or spent_usd + answer.cost_usd > provider.daily_ceiling_usd
+      ) then 'used up for today'
+      when answer.cost_usd is null then 'no price yet'
     end as reason
   ) as state;
 $$;
 comment on function api.list_models() is
-  'GET /playground/models. Models on offer, in the operators'' order; typicalCredits: a short prompt and a typical answer; reason: why one is not available.';
+  'GET /playground/models. Models on offer, in the operators'' order; typicalCredits: a short prompt and a typical answer; reason: why one is not available; used up for today: a whole answer would pass the ceiling at which its provider stops.';

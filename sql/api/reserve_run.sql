@@ -64,16 +64,16 @@ begin
     return next;
     return;
   end if;
-  select * into refusal, refusal_message, refusal_detail from engine.provider_refusal(v_run.provider, v_run.model, v_instant);
-  if refusal is not null then
-    return next;
-    return;
-  end if;
 
   v_size := engine.size_run(
     v_credits.available, v_run.multiplier, v_run.tokens_per_credit, v_run.input_tokens, v_run.max_output_tokens, v_run.min_output_tokens,
     v_run.input_price, v_run.output_price, v_limits.total_room_usd);
-
+  select * into refusal, refusal_message, refusal_detail
+  from engine.provider_refusal(v_run.provider, v_run.model, v_instant, v_size.highest_cost_usd);
+  if refusal is not null then
+    return next;
+    return;
+  end if;
   if v_limits.is_exceeded or v_size.lacks_room or (
     not v_limits.is_binding and v_limits.limit_source <> 'own_cap' and v_limits.room_usd < v_size.highest_cost_usd)
   then

@@ -111,19 +111,19 @@ begin
     resets_at := v_person.throttled_until;
     return;
   end if;
-  select * into strict v_provider from engine.provider_state(provider, p_instant);
-  if v_provider.reason is not null then
-    limit_source := 'provider';
-    if v_provider.reason = 'spend_ceiling' then
-      used := v_provider.spent_usd;
-      limit_value := v_provider.ceiling_usd;
-      resets_at := engine.window_end('day', date_trunc('day', p_instant, 'UTC'));
-    end if;
-    return;
-  end if;
   v_size := engine.size_run(
     v_credits.available, v_model.multiplier, v_model.tokens_per_credit, p_input_tokens, v_model.max_output_tokens, v_model.min_output_tokens,
     v_model.input_price, v_model.output_price, v_limits.total_room_usd);
+  select * into strict v_provider from engine.provider_state(provider, p_instant, coalesce(v_size.highest_cost_usd, 0));
+  if v_provider.reason is not null then
+    limit_source := 'provider';
+    if v_provider.reason = 'spend_ceiling' then
+      used := v_provider.spent_usd + v_provider.held_usd;
+      limit_value := v_provider.ceiling_usd;
+      resets_at := v_provider.resets_at;
+    end if;
+    return;
+  end if;
   if (v_limits.is_exceeded or v_size.lacks_room) and (v_limits.is_binding or v_limits.limit_source = 'own_cap') then
     limit_source := v_limits.limit_source;
     used := v_limits.used;

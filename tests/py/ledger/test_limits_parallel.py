@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from tests.py.ledger import world
 from tests.py.ledger.crowds import CALLERS, Crowd, at_once, crowd, deadlocks_of, from_one_start
-from tests.py.ledger.world import AsyncCaller, Caller, Query, Refused, Row, call, reserve, settle
+from tests.py.ledger.world import AsyncCaller, Caller, Refused, Row, call, reserve, settle
 from tests.py.support.database import Database
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -168,51 +168,92 @@ def buy(ledger: Database, user_id: UUID) -> None:
 SPEND = "select coalesce(sum(cost_usd), 0) from playground.provider_spend where provider = 'openai'"
 
 
-class Spend:
-    """What a provider cost, and what was asked for when it was known to have cost its ceiling."""
+HELD = """
+    select coalesce(sum(cost_held_usd + budget_held_usd), 0) from playground.holds
+    where status = 'open' and model = 'gpt-4o'
+"""
 
-    def __init__(self, ceiling: Decimal) -> None:
-        self.ceiling = ceiling
-        self.is_crossed = False
-        self.asked_after: list[Row | Refused] = []
 
-    async def run_until_refused(self, caller: AsyncCaller, watcher: AsyncCaller, user_id: UUID) -> None:
-        """One run after the other."""
-        while True:
-            was_crossed = self.is_crossed
-            answer = await caller.ask(reserve(user_id, **GPT_4O))
-            if was_crossed:
-                self.asked_after.append(answer)
-            if isinstance(answer, Refused):
-                return
+@pytest.fixture
+def highest_usd(ledger: Database, gateway: Caller) -> Decimal:
+    """What one run of gpt-4o may cost here at most."""
+    user_id = world.new_user(ledger, credits=20)
+    hold_id = gateway.get(reserve(user_id, **GPT_4O)).hold_id
+    highest = ledger.value("select cost_held_usd + budget_held_usd from playground.holds where hold_id = %s", [hold_id])
+    gateway.get(settle(user_id, hold_id, **SPENT))
+    return highest
+
+
+@contextmanager
+def ceiling_that_stops(ledger: Database, usd: Decimal) -> Iterator[Decimal]:
+    """So many dollars above what was spent by now."""
+    ceiling = ledger.value(SPEND) + usd
+    operate(ledger, "set_provider_ceiling", provider="openai", daily_usd=ceiling, stops=True)
+    try:
+        yield ceiling
+    finally:
+        operate(ledger, "set_provider_ceiling", provider="openai", daily_usd=100, stops=False)
+
+
+async def test_who_finds_the_last_room_below_a_ceiling_is_waited_for(
+    ledger: Database, callers: Crowd, highest_usd: Decimal
+) -> None:
+    first, second = (world.new_user(ledger, credits=20) for _ in range(2))
+    with ceiling_that_stops(ledger, highest_usd), ledger.connect("scrip_gateway") as connection:
+        connection.execute("begin")
+        hold_id = Caller(connection).get(reserve(first, **GPT_4O)).hold_id
+        asked = asyncio.ensure_future(callers[0].ask(reserve(second, **GPT_4O)))
+        await asyncio.to_thread(ledger.wait_for_lock_waits, 1)
+        connection.execute("commit")
+        assert codes([await asked]) == ["SCM02"]
+        Caller(connection).get(settle(first, hold_id, **SPENT))
+
+
+async def test_so_many_runs_at_once_as_fit_below_a_ceiling(
+    ledger: Database, callers: Crowd, highest_usd: Decimal
+) -> None:
+    people = [world.new_user(ledger, credits=20) for _ in range(32)]
+    with ceiling_that_stops(ledger, 5 * highest_usd + RUN_USD) as ceiling:
+        asked = [caller.ask(reserve(user_id, **GPT_4O)) for caller, user_id in zip(callers, people, strict=False)]
+        answers = await asyncio.gather(*asked)
+        assert sorted(codes(answers), key=str) == [None] * 5 + ["SCM02"] * 27
+        assert ledger.value(SPEND) + ledger.value(HELD) <= ceiling
+        # All may come to cost what they may cost at most.
+        for caller, user_id, answer in zip(callers, people, answers, strict=False):
+            if not isinstance(answer, Refused):
+                hold = "select input_tokens_estimated, max_output_tokens from playground.holds where hold_id = %s"
+                ((given, output),) = ledger.rows(hold, [answer.hold_id])
+                await caller.get(settle(user_id, answer.hold_id, input_tokens=given, output_tokens=output))
+        assert ledger.value(SPEND) <= ceiling
+
+
+async def run_until_refused(caller: AsyncCaller, user_id: UUID) -> None:
+    """One run after the other, until nobody who is under way is in the way."""
+    while True:
+        answer = await caller.ask(reserve(user_id, **GPT_4O))
+        if not isinstance(answer, Refused):
             await caller.get(settle(user_id, answer.hold_id, **SPENT))
-            spent = await watcher.value(Query(SPEND, {}))
-            self.is_crossed = self.is_crossed or spent >= self.ceiling
+        elif (answer.detail or {})["resetsAt"] == "2027-03-04T00:00:00.000000Z":
+            return
 
 
-async def test_no_run_starts_after_a_ceiling_that_stops_was_crossed(ledger: Database, callers: Crowd) -> None:
+async def test_a_ceiling_that_stops_is_used_and_not_passed(
+    ledger: Database, callers: Crowd, highest_usd: Decimal
+) -> None:
     """16 people, each with a session of the server and so a part of the sum of their own."""
     people = [world.new_user(ledger, credits=200, is_unlimited=True) for _ in range(16)]
-    spend = Spend(ledger.value(SPEND) + 40 * RUN_USD)
-    operate(ledger, "set_provider_ceiling", provider="openai", daily_usd=spend.ceiling, stops=True)
-    try:
-        async with crowd(ledger, 16, "scrip_owner") as watchers:
-            parts = zip(callers, watchers, people, strict=False)
-            await asyncio.gather(*(spend.run_until_refused(*part) for part in parts))
-        assert spend.asked_after
-        assert set(codes(spend.asked_after)) == {"SCM02"}
-        # Nothing was lost in the parts of the sum; only what was under way came on top.
+    with ceiling_that_stops(ledger, 40 * RUN_USD) as ceiling:
+        await asyncio.gather(*(run_until_refused(*pair) for pair in zip(callers, people, strict=False)))
         total = ledger.value(SPEND)
+        assert ceiling - highest_usd < total <= ceiling
+        # Nothing was lost in the parts of the sum.
         assert total == ledger.value(
             "select sum(cost_usd) from playground.usage join playground.models using (model) where provider = 'openai'"
         )
-        assert spend.ceiling <= total <= spend.ceiling + 16 * RUN_USD
         parts = "select count(*) > 1 from playground.provider_spend where provider = 'openai'"
         assert ledger.value(parts)
         alerts = "select kind from playground.alerts where kind like 'provider_spend%' order by kind"
         assert ledger.rows(alerts) == [("provider_spend_100: openai",), ("provider_spend_80: openai",)]
-    finally:
-        operate(ledger, "set_provider_ceiling", provider="openai", daily_usd=100, stops=False)
 
 
 async def test_whoever_ends_runs_of_two_providers_waits_for_nobody(ledger: Database) -> None:

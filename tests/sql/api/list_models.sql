@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(4);
+select plan(6);
 select tests.freeze('2026-11-20 12:00:00+00');
 
 select is(
@@ -29,6 +29,17 @@ select is(
   'true',
   'a price counts from its very instant'
 );
+
+-- gpt-4o-mini answers with at most 0.009830 dollars, gpt-4o with many times that.
+update playground.providers set stops_at_ceiling = true, daily_ceiling_usd = 1 where provider = 'openai';
+create function tests.used_up()
+returns text
+language sql
+as $$ select string_agg(model ->> 'alias', ', ') from json_array_elements(api.list_models() -> 'models') as listed (model) where model ->> 'reason' = 'used up for today' $$;
+insert into playground.provider_spend values ('openai', '2026-11-20 00:00:00+00', 1, 0.99);
+select is(tests.used_up(), 'gpt-4o, gpt-4-turbo', 'a model whose whole answer would pass the ceiling is used up');
+update playground.provider_spend set cost_usd = 1;
+select is(tests.used_up(), 'gpt-4o, gpt-4o-mini, gpt-4-turbo, new', 'at the ceiling all of its provider are');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(30);
+select plan(47);
 select tests.freeze('2026-11-20 23:59:00+00');
 select tests.make_package() as package_id, tests.make_user_with(1000) as ann_id \gset
 select admin.set_unlimited(:'ann_id', true, 'for a test') \g /dev/null
@@ -88,5 +88,43 @@ select is(model ->> 'reason', reason, format('and the list of models says that %
 from (values ('sonnet', 'switched off'), ('gpt-4o', null)) as listed (alias, reason)
 cross join lateral json_array_elements(api.list_models() -> 'models') as model
 where model ->> 'alias' = alias;
+-- What is under way may cost the rest of the ceiling.
+select tests.freeze('2026-11-24 12:00:00+00');
+select admin.set_provider_enabled('anthropic', true, 'for a test'), admin.set_provider_ceiling('anthropic', 1000, true, 'for a test') \g /dev/null
+select tests.reserve(:'ann_id') as run, tests.reserve(:'ann_id') as other \gset
+select trim_scale(cost_held_usd + budget_held_usd) as usd from playground.holds where hold_id = (:'run'::jsonb ->> 'hold_id')::uuid \gset
+select is((held_usd, spent_usd)::text, (2 * :usd, 0)::text, 'open runs count with what they may cost at most')
+from (select held_usd::numeric(20, 6) as held_usd, spent_usd from engine.provider_state('anthropic', engine.now())) as s;
+select is(held_usd, 0::numeric, 'at their own provider') from engine.provider_state('openai', engine.now());
+create function tests.room(p_cost_usd numeric)
+returns text
+language sql
+as $$ select coalesce(reason || ' until ' || engine.iso(resets_at), 'may start') from engine.provider_state('anthropic', engine.now(), p_cost_usd) $$;
+select admin.set_provider_ceiling('anthropic', 3 * :usd, null, 'for a test') \g /dev/null
+select is(tests.room(:usd), 'may start', 'a run starts that fits exactly');
+select is(tests.room(:usd + 0.000001), 'spend_ceiling until 2026-11-24T12:03:10.000000Z', 'one that may pass the ceiling does not, until one of those under way has ended at the latest');
+select is(tests.room(3 * :usd + 0.000001), 'spend_ceiling until 2026-11-25T00:00:00.000000Z', 'nor one that never fits, that day');
+select tests.reserve(:'ann_id') as third \gset
+select is(:'third'::jsonb ->> 'refusal', null, 'so three run');
+select is(
+  tests.reserve(:'ann_id') -> 'refusal_detail',
+  '{"model": "sonnet", "reason": "spend_ceiling", "resetsAt": "2026-11-24T12:03:10.000000Z", "retryAfter": 2}'::jsonb, 'a fourth is refused, and may try again soon');
+select is(details, jsonb_build_object('provider', 'anthropic', 'costUsd', 0, 'heldUsd', trim_scale(3 * :usd), 'limitUsd', trim_scale(3 * :usd), 'percent', 100, 'stops', true), 'operators hear that runs are refused, though nothing was spent yet')
+from playground.alerts where kind = 'provider_spend_100: anthropic' and window_starts_at = '2026-11-24 00:00:00+00';
+select is('provider_spend_50: anthropic 2026-11-24' = any (tests.alerts()), false, 'not that something was spent');
+select is(tests.check(), 'spend_ceiling', 'as estimates are told');
+select is((is_stopped, held_today_usd)::text, (true, trim_scale(3 * :usd))::text, 'and operators see') from admin.providers where provider = 'anthropic';
+select is(tests.reserve(:'ann_id', p_model => 'gpt-4o') ->> 'refusal', null, 'another provider has room');
+select tests.settle(:'ann_id', :'run') \g /dev/null
+select is(tests.reserve(:'ann_id') ->> 'refusal', 'SCM02', 'what one that ended really cost stays');
+select admin.set_provider_ceiling('anthropic', 3 * :usd + 0.00105, null, 'for a test') \g /dev/null
+select is(tests.reserve(:'ann_id') ->> 'refusal', null, 'and no more than that');
+-- Abandoned: nobody has ended it yet.
+select tests.advance('1 hour') \g /dev/null
+select is(tests.room(:usd), 'spend_ceiling until 2026-11-24T13:00:00.000000Z', 'a run whose hold has expired counts until somebody ends it');
+select tests.settle(:'ann_id', :'other', 0, 0, p_answer => 'late') \g /dev/null
+select is(tests.room(:usd), 'may start', 'and then with what it cost');
+select tests.freeze('2026-11-25 00:00:00+00'), tests.reserve(:'ann_id') \g /dev/null
+select is(trim_scale(held_usd), :usd::numeric, 'each day counts its own runs') from engine.provider_state('anthropic', engine.now());
 select * from finish();
 rollback;
