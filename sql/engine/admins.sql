@@ -53,7 +53,7 @@ comment on function engine.write_cursor(text[]) is 'A place in a list, for whoev
 
 create or replace function engine.read_cursor(p_cursor text, p_pattern text)
 returns text[]
-language plpgsql immutable
+language plpgsql stable
 as $$
 declare
   v_text text;

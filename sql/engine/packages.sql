@@ -15,7 +15,7 @@ comment on function engine.refuse_import(text, text) is 'Refuses a package for o
 
 create or replace function engine.version_order(p_version text)
 returns text[]
-language plpgsql immutable
+language plpgsql stable
 as $$
 declare
   v_identifier constant text := '(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)';
@@ -124,7 +124,7 @@ comment on function engine.find_package_version(uuid, text, text) is
 
 create or replace function engine.join_prompt(p_files jsonb)
 returns text
-language plpgsql immutable
+language plpgsql stable
 as $$
 declare
   v_prompt text;

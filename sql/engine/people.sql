@@ -28,7 +28,7 @@ comment on function engine.is_email(text) is
 
 create or replace function engine.person_hash(p_email text)
 returns bytea
-language plpgsql immutable
+language plpgsql stable
 as $$
 declare
   v_key constant text := engine.email_key(p_email);

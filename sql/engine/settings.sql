@@ -26,7 +26,7 @@ comment on function engine.is_mixed_interval(text, text) is 'Whether a value of 
 
 create or replace function engine.is_shorter(p_value text, p_least interval)
 returns boolean
-language plpgsql immutable
+language plpgsql stable
 as $$
 begin
   return coalesce(p_value::interval < p_least, false);

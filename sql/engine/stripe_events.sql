@@ -74,7 +74,7 @@ comment on function engine.alert_parked(text, text, text, timestamptz) is 'Tells
 
 create or replace function engine.read_event(p_payload bytea)
 returns jsonb
-language plpgsql immutable
+language plpgsql stable
 as $$
 declare
   v_event jsonb;
