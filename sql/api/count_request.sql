@@ -8,6 +8,8 @@ as $$
 #variable_conflict use_column
 declare
   v_now constant timestamptz := engine.now();
+  v_user constant bytea := engine.request_subject('user', p_user_id, p_address);
+  v_address constant bytea := engine.request_subject('address', p_user_id, p_address);
   v_limit record;
   v_counted bytea;
   v_counted_step interval;
@@ -16,26 +18,24 @@ declare
   v_seconds integer;
 begin
   for v_limit in
-    select l.subject_kind, s.subject, l.requests, l.per / l.requests as step,
-      coalesce(c.resets_at > v_now + l.per / l.requests * (l.requests - 1), false) as is_full,
-      coalesce(c.resets_at > v_now + l.per / l.requests * (l.requests + 1), false) as is_beyond
+    select l.subject_kind, s.subject, l.requests, l.per / l.requests as step, c.resets_at,
+      coalesce(c.resets_at > v_now + l.per / l.requests * (l.requests - 1), false) as is_full
     from playground.request_limits l
-    cross join lateral engine.request_subject(l.subject_kind, p_user_id, p_address) as s (subject)
+    cross join lateral (select case l.subject_kind when 'user' then v_user else v_address end as subject) as s
     left join playground.request_counters c on c.subject = s.subject and c.class = p_class
     where l.class = p_class
       and l.requests is not null
-      and s.subject is not null
     -- Who is over a limit comes first; otherwise the address before the person, as everybody locks them.
     order by is_full desc, l.subject_kind
   loop
-    -- The limit was lowered since, or the clock set back.
-    if v_limit.is_beyond then
-      perform engine.lower_request_counter(v_limit.subject, p_class, v_limit.requests, v_limit.step, v_now);
-    end if;
+    continue when v_limit.subject is null;
     -- Who is over a limit is told so without a write or a lock: what is free comes with time only.
     v_resets_at := null;
     if not v_limit.is_full then
       v_resets_at := engine.count_request(v_limit.subject, p_class, v_limit.requests, v_limit.step, v_now);
+    -- The limit was lowered since, or the clock set back.
+    elsif v_limit.resets_at > v_now + v_limit.step * (v_limit.requests + 1) then
+      perform engine.lower_request_counter(v_limit.subject, p_class, v_limit.requests, v_limit.step, v_now);
     end if;
     if v_resets_at is null then
       if v_counted is not null then
@@ -51,7 +51,7 @@ begin
     v_left := v_limit.requests - ceil(extract(epoch from v_resets_at - v_now) / extract(epoch from v_limit.step))::integer;
     v_seconds := ceil(extract(epoch from v_resets_at - v_now))::integer;
     -- The tightest of them is shown.
-    if remaining is null or (v_left, -v_seconds) < (remaining, -reset_seconds) then
+    if remaining is null or v_left < remaining or v_left = remaining and v_seconds > reset_seconds then
       requests := v_limit.requests;
       remaining := v_left;
       reset_seconds := v_seconds;
