@@ -10,19 +10,10 @@ declare
   v_payment_intent_id constant text := engine.stripe_id(p_object -> 'payment_intent');
   v_amount_cents constant bigint := engine.stripe_integer(p_object -> 'amount');
   v_status constant text := p_object ->> 'status';
-  v_found record;
   v_account playground.accounts;
 begin
-  state := 'parked';
-  v_found := engine.find_payment(v_payment_intent_id, null, p_object -> 'metadata', null, engine.now());
-  account_id := v_found.account_id;
-  if v_found.kind is not null and not v_found.is_known then
-    state := 'ignored';
-    reason := v_found.kind;
-    return;
-  elsif not v_found.is_known then
-    reason := 'unknown_payment';
-    waits_for := v_payment_intent_id;
+  select * into state, reason, waits_for, account_id from engine.find_payment(p_object);
+  if reason is not null then
     return;
   elsif v_amount_cents is null or v_status is null then
     reason := 'malformed';

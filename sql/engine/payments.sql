@@ -2,45 +2,53 @@
 -- whatever order events come in, and however often, the end is the same.
 
 create or replace function engine.find_payment(
-  p_payment_intent_id text, p_customer_id text, p_metadata jsonb, p_invoice_id text, p_instant timestamptz,
-  out kind text, out account_id uuid, out is_known boolean)
+  p_object jsonb, out state text, out reason text, out waits_for text, out account_id uuid)
 language plpgsql volatile
 as $$
 #variable_conflict use_column
 declare
-  v_account_id uuid;
+  v_payment_intent_id constant text := engine.stripe_id(p_object -> 'payment_intent');
+  v_invoice_id constant text := engine.stripe_id(p_object -> 'invoice');
+  v_customer_id constant text := engine.stripe_id(p_object -> 'customer');
+  v_purchase_id constant uuid := engine.stripe_uuid(p_object #>> '{metadata,purchase_id}');
+  v_kind text;
+  v_account playground.accounts;
 begin
-  select i.kind, i.account_id into find_payment.kind, find_payment.account_id
-  from playground.stripe_ids i
-  where i.stripe_id = p_payment_intent_id;
-  if not found and p_invoice_id is not null then
+  state := 'parked';
+  select i.kind, i.account_id into v_kind, find_payment.account_id from playground.stripe_ids i where i.stripe_id = v_payment_intent_id;
+  if not found and v_invoice_id is not null then
     -- The old shape: the charge itself names its invoice. The account first, as everywhere.
-    select (engine.touch_account(i.account_id)).account_id into v_account_id
-    from playground.stripe_ids i
-    where i.stripe_id = p_invoice_id and i.kind = 'invoice';
+    select i.account_id into find_payment.account_id from playground.stripe_ids i where i.stripe_id = v_invoice_id and i.kind = 'invoice';
     if found then
-      perform engine.pay_invoice(v_account_id, p_payment_intent_id, p_invoice_id, p_instant);
+      v_account := engine.touch_account(find_payment.account_id);
+      perform engine.pay_invoice(v_account.account_id, v_payment_intent_id, v_invoice_id, v_account.last_instant);
     end if;
-    select i.kind, i.account_id into find_payment.kind, find_payment.account_id
-    from playground.stripe_ids i
-    where i.stripe_id = p_payment_intent_id;
+    select i.kind, i.account_id into v_kind, find_payment.account_id from playground.stripe_ids i where i.stripe_id = v_payment_intent_id;
   end if;
-  if not found and p_customer_id is not null then
+  if not found and v_customer_id is not null then
     -- Before the payment's own event: a charge carries the metadata of its PaymentIntent.
-    select (engine.touch_account(i.account_id)).account_id into v_account_id
-    from playground.stripe_ids i
-    where i.stripe_id = p_customer_id and i.kind = 'customer';
-    select 'payment_intent', p.account_id into find_payment.kind, find_payment.account_id
-    from playground.purchases p
-    where p.account_id = v_account_id and p.purchase_id = engine.stripe_uuid(p_metadata ->> 'purchase_id')
-      and (p.status <> 'succeeded' or p.payment_intent_id = p_payment_intent_id);
+    select i.account_id into find_payment.account_id from playground.stripe_ids i where i.stripe_id = v_customer_id and i.kind = 'customer';
     if found then
-      perform engine.open_payment(find_payment.account_id, p_payment_intent_id, engine.stripe_uuid(p_metadata ->> 'purchase_id'));
+      v_account := engine.touch_account(find_payment.account_id);
+    end if;
+    select 'payment_intent', p.account_id into v_kind, find_payment.account_id
+    from playground.purchases p
+    where p.account_id = v_account.account_id and p.purchase_id = v_purchase_id
+      and (p.status <> 'succeeded' or p.payment_intent_id = v_payment_intent_id);
+    if found then
+      perform engine.open_payment(find_payment.account_id, v_payment_intent_id, v_purchase_id);
     end if;
   end if;
-  is_known := find_payment.kind is not distinct from 'payment_intent';
+  if v_kind is null then
+    reason := 'unknown_payment';
+    waits_for := v_payment_intent_id;
+  elsif v_kind <> 'payment_intent' then
+    state := 'ignored';
+    reason := v_kind;
+  end if;
 end $$;
-comment on function engine.find_payment(text, text, jsonb, text, timestamptz) is 'Whose payment a PaymentIntent is, from the look-up, else from what the charge says of itself. is_known: there is a row in payments.';
+comment on function engine.find_payment(jsonb) is
+  'Whose payment a charge, a refund or a dispute is about: from the look-up, else from what the object says of itself. reason is null when there is a row in payments; else state, reason and waits_for are what becomes of the event.';
 
 create or replace function engine.settle_payment(p_account_id uuid, p_payment_intent_id text, p_instant timestamptz)
 returns void

@@ -9,22 +9,15 @@ as $$
 declare
   v_payment_intent_id constant text := engine.stripe_id(p_object -> 'payment_intent');
   v_refunded_cents constant bigint := engine.stripe_integer(p_object -> 'amount_refunded');
-  v_found record;
   v_account playground.accounts;
 begin
-  state := 'parked';
-  v_found := engine.find_payment(
-    v_payment_intent_id, engine.stripe_id(p_object -> 'customer'), p_object -> 'metadata', engine.stripe_id(p_object -> 'invoice'), engine.now());
-  account_id := v_found.account_id;
-  if v_found.kind is not null and not v_found.is_known then
+  select * into state, reason, waits_for, account_id from engine.find_payment(p_object);
+  if reason = 'unknown_payment' and p_type = 'charge.succeeded' then
+    -- It has nothing to tell but its receipt.
     state := 'ignored';
-    reason := v_found.kind;
-    return;
-  elsif not v_found.is_known then
-    -- A charge that only succeeded has nothing to tell but its receipt.
-    state := case p_type when 'charge.succeeded' then 'ignored' else 'parked' end;
-    reason := 'unknown_payment';
-    waits_for := case state when 'parked' then v_payment_intent_id end;
+    waits_for := null;
+  end if;
+  if reason is not null then
     return;
   elsif v_refunded_cents is null then
     reason := 'malformed';
@@ -57,19 +50,10 @@ declare
   v_payment_intent_id constant text := engine.stripe_id(p_object -> 'payment_intent');
   v_amount_cents constant bigint := engine.stripe_integer(p_object -> 'amount');
   v_status constant text := p_object ->> 'status';
-  v_found record;
   v_account playground.accounts;
 begin
-  state := 'parked';
-  v_found := engine.find_payment(v_payment_intent_id, null, p_object -> 'metadata', null, engine.now());
-  account_id := v_found.account_id;
-  if v_found.kind is not null and not v_found.is_known then
-    state := 'ignored';
-    reason := v_found.kind;
-    return;
-  elsif not v_found.is_known then
-    reason := 'unknown_payment';
-    waits_for := v_payment_intent_id;
+  select * into state, reason, waits_for, account_id from engine.find_payment(p_object);
+  if reason is not null then
     return;
   elsif v_amount_cents is null or v_status is null then
     reason := 'malformed';

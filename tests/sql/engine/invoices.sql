@@ -3,7 +3,7 @@ begin;
 \ir ../runs.psql
 \ir ../stripe.psql
 \ir ../plans.psql
-select plan(38);
+select plan(42);
 select tests.freeze('2026-11-01 12:00:00+00');
 select tests.open_shop() \g /dev/null
 select tests.make_package() \g /dev/null
@@ -80,6 +80,14 @@ select is(tests.plan_lots(:'bob_id'), array['monthly 100, suspended 0, until 202
 select is(
   tests.deliver(tests.event('payment_intent.succeeded', tests.payment_intent('pi_bob', :'bob_id', null, 600))), 'handled: pays_an_invoice',
   'the PaymentIntent of an invoice credits nothing');
+
+-- The old shape: a charge names its invoice, and nothing else says which payment paid it.
+select tests.begun() as cy_id \gset
+select 'in_' || :'cy_id' || '2026-11-01' as invoice_id \gset
+select is(tests.deliver(tests.event('charge.refunded', tests.charge('pi_cy', :'cy_id', 300, 600) || '{"invoice": "in_unknown"}')), 'parked: unknown_payment', 'a charge of an invoice that nobody knows waits');
+select is(tests.deliver(tests.event('charge.succeeded', tests.charge('pi_cy', :'cy_id', 0, 600) || jsonb_build_object('invoice', :'invoice_id'))), 'handled', 'a charge says which invoice it paid');
+select is(tests.plan_lots(:'cy_id'), array['monthly 50, suspended 0, until 2026-12-04'], 'and what waited for its payment is applied');
+select is((receipt_url, invoice_id)::text, ('https://pay.stripe.com/receipts/pi_cy'::text, :'invoice_id'::text)::text, 'the payment is that of the invoice') from playground.payments where payment_intent_id = 'pi_cy';
 select is(tests.books(), 'in order', 'the books hold');
 select * from finish();
 rollback;
