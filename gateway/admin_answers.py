@@ -170,7 +170,7 @@ class PersonCosts(Body):
     cost_limit: Annotated[float | None, Meta(description="Of the month, in US dollars; null: none.")]
     percent_used: Annotated[float | None, Meta(description="Of what counts against it, open runs included.")]
     is_throttled: bool
-    throttled_by: Literal["operator", "runs_hour", "cost_day", "cost_month", "own_cap"] | None
+    throttled_by: Literal["operator", "runs_hour", "runs_concurrent", "cost_day", "cost_month", "own_cap"] | None
     throttled_reason: str | None
     throttled_until: datetime | None
     refusal: Annotated[PersonRefusal | None, Meta(description="What refuses runs now; null: nothing does.")]

@@ -9,6 +9,7 @@ select
     when standing.is_throttled_by_operator then standing.throttled_reason
     when standing.exhausted_limit is null then null
     when not standing.is_active then format('The tier %s is not active and refuses every run', standing.tier)
+    when standing.exhausted_limit = 'runs_concurrent' then 'No run may be under way at once'
     when reached.amount is null then format('No limit is set for the tier %s, which refuses every run', standing.tier)
     else format(
       case standing.exhausted_limit

@@ -148,7 +148,7 @@ begin
     room_usd := nullif(case when is_exceeded then 0 else greatest(0, least(v_day_room, v_month_room)) end, 'Infinity');
     window_starts_at := date_trunc(case limit_source when 'cost_day' then 'day' when 'cost_month' then 'month' else 'hour' end, p_instant, 'UTC');
     resets_at := case limit_source
-      when 'runs_concurrent' then coalesce(v_open.ends_at, p_instant)
+      when 'runs_concurrent' then case when limit_value > 0 then coalesce(v_open.ends_at, p_instant) end
       else engine.window_end(split_part(limit_source, '_', 2), window_starts_at) end;
     total_room_usd := case when is_binding then room_usd + p_budget_usd end;
   end if;
@@ -166,7 +166,7 @@ begin
   end if;
 end $$;
 comment on function engine.check_run_limits(uuid, uuid, timestamptz, boolean, numeric) is
-  'What the limits leave a run that is reserved now. room_usd: of the tier''s windows; total_room_usd: with the bought budget (p_budget_usd) and under the person''s own cap; both US dollars, null: no limit. limit_source, used, limit_value, resets_at: the limit that binds first (runs_hour, runs_concurrent, cost_day, cost_month, own_cap); is_exceeded: it leaves no run at all. is_binding false: unlimited, or shadow limits, which refuse nobody. is_throttled: by an operator. The account is locked by the caller.';
+  'What the limits leave a run that is reserved now. room_usd: of the tier''s windows; total_room_usd: with the bought budget (p_budget_usd) and under the person''s own cap; both US dollars, null: no limit. limit_source, used, limit_value, resets_at: the limit that binds first (runs_hour, runs_concurrent, cost_day, cost_month, own_cap), and when it ends by itself (null: not, none is allowed at once); is_exceeded: it leaves no run at all. is_binding false: unlimited, or shadow limits, which refuse nobody. is_throttled: by an operator. The account is locked by the caller.';
 
 create or replace view engine.smallest_run as
 select min(settings.min_output_tokens * price.output_usd_per_million / 1000000) as cost_usd
@@ -278,8 +278,8 @@ begin
   from (values
     -- No number of runs at all is none that an hour could use up.
     ('hour', 'runs_hour', v_limits.runs_per_hour is not null and v_used.runs >= v_runs_limit and not v_used.is_hour_exempt),
-    ('day', 'cost_day', coalesce(v_limits.daily_usd, 0) - v_used.day_usd + v_person.budget_usd < v_smallest_usd and not v_used.is_day_exempt),
-    ('month', 'cost_month', coalesce(v_limits.monthly_usd, 0) - v_used.month_usd + v_person.budget_usd < v_smallest_usd and not v_used.is_month_exempt)
+    ('day', 'cost_day', greatest(0, coalesce(v_limits.daily_usd, 0) - v_used.day_usd) + v_person.budget_usd < v_smallest_usd and not v_used.is_day_exempt),
+    ('month', 'cost_month', greatest(0, coalesce(v_limits.monthly_usd, 0) - v_used.month_usd) + v_person.budget_usd < v_smallest_usd and not v_used.is_month_exempt)
   ) as listed (kind, limit_source, is_exhausted)
   where is_exhausted or limit_source = any (v_refused_by)
   on conflict (user_id, starts_at, kind) do update

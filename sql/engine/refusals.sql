@@ -46,6 +46,7 @@ begin
   refusal := 'SCT02';
   refusal_message := case
     when p_limit_source = 'runs_hour' then 'The number of runs per hour is used up.'
+    when p_limit_source = 'runs_concurrent' and p_limit = 0 then 'No runs are possible for this account.'
     when p_limit_source = 'runs_concurrent' then 'Too many runs are under way at once.'
     when v_is_room_left then format('This run does not fit into what is left of %s.', case p_limit_source
       when 'own_cap' then 'your own cap of this month'
@@ -58,13 +59,18 @@ begin
     'limitSource', p_limit_source, 'limit', trim_scale(p_limit), 'used', trim_scale(p_used), 'resetsAt', engine.iso(p_resets_at),
     'hint', case
       when p_limit is null then 'No limit is set for your tier. Contact support.'
+      when p_limit_source = 'runs_concurrent' and p_limit = 0 then 'Contact support to have runs made possible.'
       when p_limit_source = 'runs_concurrent' then 'Wait until one of your runs has ended.'
       when p_limit_source = 'own_cap' then 'Raise or remove the cap you set yourself.'
       when p_limit_source = 'runs_hour' then 'Wait for the next hour, or subscribe to PRPM+ for more runs.'
       when v_is_room_left then 'A shorter request may still fit. Buying credits or PRPM+ raises the limit.'
       else 'Buying credits or PRPM+ raises the limit.' end,
-    -- A run may end long before its hold would.
-    'retryAfter', case when p_limit_source = 'runs_concurrent' then 2 else greatest(1, ceil(extract(epoch from p_resets_at - p_instant)))::bigint end);
+    'retryAfter', case
+      -- Nobody knows when an operator raises it.
+      when p_limit_source = 'runs_concurrent' and p_limit = 0 then 3600
+      -- A run may end long before its hold would.
+      when p_limit_source = 'runs_concurrent' then 2
+      else greatest(1, ceil(extract(epoch from p_resets_at - p_instant)))::bigint end);
 end $$;
 comment on function engine.limit_refusal(uuid, timestamptz, text, numeric, numeric, timestamptz, timestamptz, boolean, numeric) is
   'SCT02 with the limit that leaves no room; alerts once per window. Shadow limits (p_is_binding false) alert as limit_shadow_* and refuse nobody. cost_* and own_cap: US dollars, runs_*: runs. p_room_usd: what is left for this run, in US dollars; the words say whether a smaller one fits (null: none).';
@@ -114,7 +120,7 @@ begin
   v_size := engine.size_run(
     v_credits.available, v_model.multiplier, v_model.tokens_per_credit, p_input_tokens, v_model.max_output_tokens, v_model.min_output_tokens,
     v_model.input_price, v_model.output_price, v_limits.total_room_usd);
-  select * into strict v_provider from engine.provider_state(provider, p_instant, coalesce(v_size.highest_cost_usd, 0));
+  v_provider := engine.provider_state(provider, p_instant, coalesce(v_size.highest_cost_usd, 0));
   if v_provider.reason is not null then
     limit_source := 'provider';
     if v_provider.reason = 'spend_ceiling' then

@@ -81,8 +81,11 @@ with present as materialized (
         not throttle_on_exceed and is_active and num_nulls(monthly_limit_usd, daily_limit_usd, runs_per_hour, concurrent_limit) = 0
       ) then null
       when not is_active or runs_per_hour is null or (hour_runs >= runs_limit and not is_hour_exempt) then 'runs_hour'
-      when not is_month_exempt and coalesce(monthly_limit_usd, 0) - month_window_usd + budget_usd < smallest_run_usd then 'cost_month'
-      when not is_day_exempt and coalesce(daily_limit_usd, 0) - day_window_usd + budget_usd < smallest_run_usd then 'cost_day'
+      -- Runs under way end; none allowed at once is none at all.
+      when coalesce(concurrent_limit, 0) = 0 then 'runs_concurrent'
+      -- A limit that was lowered below what is used takes nothing of the bought budget.
+      when not is_month_exempt and greatest(0, coalesce(monthly_limit_usd, 0) - month_window_usd) + budget_usd < smallest_run_usd then 'cost_month'
+      when not is_day_exempt and greatest(0, coalesce(daily_limit_usd, 0) - day_window_usd) + budget_usd < smallest_run_usd then 'cost_day'
     end as exhausted_limit,
     cost_cap_usd - month_total_usd < smallest_run_usd as is_cap_exhausted
   from allowed
@@ -121,4 +124,4 @@ select
   is_active
 from judged;
 comment on view engine.user_standings is
-  'Where each person stands now: tier, limits in force, use of the UTC month, day and hour (US dollars, runs), and whether they are throttled: by an operator, or because not even the smallest answer of the cheapest model fits a limit (exhausted_limit, until exhausted_until). month_cost_usd and day_cost_usd: ended runs, with what the bought budget paid; *_window_usd: what counts against the tier''s limits, open runs included.';
+  'Where each person stands now: tier, limits in force, use of the UTC month, day and hour (US dollars, runs), and whether they are throttled: by an operator, or because not even the smallest answer of the cheapest model fits a limit (exhausted_limit, until exhausted_until; null for runs_concurrent: none is allowed at once). month_cost_usd and day_cost_usd: ended runs, with what the bought budget paid; *_window_usd: what counts against the tier''s limits, open runs included.';

@@ -36,7 +36,7 @@ begin
   select count(*) as active, count(*) filter (where is_throttled_by_operator) as by_operator,
     count(*) filter (where not is_throttled_by_operator and exhausted_limit = 'cost_month') as by_month,
     count(*) filter (where not is_throttled_by_operator and exhausted_limit = 'cost_day') as by_day,
-    count(*) filter (where not is_throttled_by_operator and exhausted_limit = 'runs_hour') as by_hour
+    count(*) filter (where not is_throttled_by_operator and exhausted_limit in ('runs_hour', 'runs_concurrent')) as by_hour
   into v_people
   from playground.cost_windows
   join engine.user_standings using (user_id)

@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../runs.psql
 \ir ../history.psql
-select plan(15);
+select plan(16);
 select tests.freeze('2026-09-28 12:00:00+00');
 select tests.make_history(0.42) \g /dev/null
 
@@ -19,7 +19,7 @@ as $$
   select user_id, u.email,
     (select coalesce(sum(cost_usd), 0) from playground.usage c where c.user_id = p_user_id and date_trunc('month', reserved_at, 'UTC') = date_trunc('month', engine.now(), 'UTC')),
     (select coalesce(sum(cost_usd), 0) from playground.usage c where c.user_id = p_user_id),
-    (select l.is_throttled or coalesce(l.is_binding and l.is_exceeded and l.limit_source <> 'runs_concurrent' or l.total_room_usd < engine.smallest_run_usd(), false)
+    (select l.is_throttled or coalesce(l.is_binding and l.is_exceeded and (l.limit_source <> 'runs_concurrent' or l.limit_value <= 0) or l.total_room_usd < engine.smallest_run_usd(), false)
      from playground.accounts a
      cross join lateral engine.check_run_limits(
        p_user_id, a.account_id, engine.now(), (engine.spendable(a.account_id, engine.now())).has_paid_credits, cost_budget_usd - cost_budget_held_usd) as l
@@ -59,6 +59,9 @@ select is(tests.reason_of(:'ann_id'), to_char(:'hour_end'::timestamptz, '"Limit 
 update playground.users set cost_cap_usd = 0 where user_id = :'ann_id';
 update playground.cost_windows set runs = 9 where user_id = :'ann_id';
 select matches(tests.reason_of(:'ann_id'), '^Own cap of \$0\.00 a month reached, until ', 'and the person''s own cap');
+update playground.tiers set concurrent_runs = 0 where tier = 'free';
+select is(tests.reason_of(:'ann_id'), 'No run may be under way at once', 'none at once has no end by itself');
+update playground.tiers set concurrent_runs = 20 where tier = 'free';
 update playground.tiers set is_active = false where tier = 'free';
 select is(tests.reason_of(:'ann_id'), 'The tier free is not active and refuses every run', 'a tier that is not active');
 update playground.tiers set is_active = true, runs_per_hour = null where tier = 'free';

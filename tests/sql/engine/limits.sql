@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(140);
+select plan(142);
 select tests.freeze('2026-11-20 12:34:56+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 
@@ -240,6 +240,12 @@ select tests.reserve(:'kim_id', p_model => 'gpt-4o-mini') as three \gset
 select is(:'three'::jsonb ->> 'refusal', null, 'others'' runs are not counted');
 update playground.tiers set concurrent_runs = 0 where tier = 'free';
 select is(tests.left(:'kim_id', 9, true), 'runs_concurrent 1 of 0, 0 + budget: 9, exceeded', 'none at once is a limit too');
+select is(
+  tests.reserve(:'kim_id') -> 'refusal_detail',
+  '{"limitSource": "runs_concurrent", "limit": 0, "used": 1, "resetsAt": null, "hint": "Contact support to have runs made possible.", "retryAfter": 3600}',
+  'of which nobody is told to wait for a run that ends'
+);
+select is(engine.exempt_windows(:'kim_id', engine.now()), 0, 'and no window is to blame');
 update playground.tiers set concurrent_runs = 20 where tier = 'free';
 create function tests.own(p_user_id uuid, p_is_temporary boolean, p_monthly numeric, p_daily numeric, p_runs integer)
 returns text

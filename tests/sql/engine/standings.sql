@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(31);
+select plan(37);
 select tests.freeze('2026-11-20 12:30:00+00');
 select tests.make_package() as package_id, tests.make_user_with(1000) as ann_id, tests.make_user_with(1000) as bob_id \gset
 create function tests.standing(p_user_id uuid)
@@ -69,6 +69,9 @@ select is(tests.standing(:'ann_id'), 'free, throttled, cost_month, until 12-01 0
 select tests.buy(:'ann_id', 10, 1) \g /dev/null
 select is(tests.standing(:'ann_id'), 'free', 'with one they do');
 select ok(tests.agrees(:'ann_id'), 'as a run would find it');
+select tests.use(:'ann_id', 3, 0.01, 0) \g /dev/null
+select is(tests.standing(:'ann_id'), 'free', 'also where the limit was lowered below what is used: that takes nothing of the budget');
+select is(tests.reserve(:'ann_id') ->> 'refusal', null, 'a run starts');
 
 select tests.use(:'bob_id', 0.3, 0.01, 0, 0.01, 0.2) \g /dev/null
 select results_eq(
@@ -113,6 +116,17 @@ select tests.freeze('2026-11-20 13:00:00+00');
 insert into playground.cost_windows (user_id, kind, starts_at, runs) values (:'eve_id', 'hour', '2026-11-20 13:00:00+00', 4);
 select is(tests.standing(:'eve_id'), 'free, throttled, runs_hour, until 11-20 14:00', 'at its end the one that stands is back');
 select ok(tests.agrees(:'eve_id'), 'for runs too');
+
+-- None at once.
+select tests.make_user_with(1000) as joe_id \gset
+select admin.set_user_limit(:'joe_id', 'closed', p_concurrent_runs => 0) \g /dev/null
+select is(tests.standing(:'joe_id'), 'free, throttled, runs_concurrent', 'who may have no run at once is throttled until somebody says otherwise');
+select ok(tests.agrees(:'joe_id'), 'and no run starts');
+select admin.set_user_limit(:'joe_id', 'one', p_concurrent_runs => 1), tests.reserve(:'joe_id') \g /dev/null
+select is(tests.standing(:'joe_id'), 'free', 'who has all runs under way that they may is not: these end');
+update playground.tiers set is_active = false where tier = 'free';
+select is(tests.standing(:'joe_id'), 'free, throttled, runs_hour, until 11-20 14:00', 'a tier that is not active goes first, as for runs');
+update playground.tiers set is_active = true where tier = 'free';
 select is((select count(*) from engine.user_standings), (select count(*) from playground.users where deleted_at is null), 'each person stands there once');
 select * from finish();
 rollback;
