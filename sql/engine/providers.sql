@@ -22,36 +22,43 @@ begin
 end $$;
 comment on function engine.count_spend(text, timestamptz, numeric) is 'Adds the API cost (US dollars) of a run to what its provider cost on that UTC day.';
 
-create or replace function engine.provider_state(p_provider text, p_instant timestamptz, p_cost_usd numeric default 0)
-returns table (reason text, spent_usd numeric, held_usd numeric, ceiling_usd numeric, stops_at_ceiling boolean, resets_at timestamptz)
-language sql stable
+create or replace function engine.provider_state(
+  p_provider text, p_instant timestamptz, p_cost_usd numeric default 0,
+  out reason text, out spent_usd numeric, out held_usd numeric, out ceiling_usd numeric, out stops_at_ceiling boolean, out resets_at timestamptz)
+language plpgsql stable
 as $$
-  select case when not p.is_enabled then 'provider_disabled' when room.is_used_up then 'spend_ceiling' end,
-    spent.usd, held.usd, p.daily_ceiling_usd, p.stops_at_ceiling,
-    case
-      when not p.is_enabled or not room.is_used_up then null
-      -- What open runs hold comes back, or most of it; what was spent does not before the next day.
-      when spent.usd >= p.daily_ceiling_usd or spent.usd + p_cost_usd > p.daily_ceiling_usd then today.ends_at
-      else least(today.ends_at, greatest(held.ends_at, p_instant))
-    end
-  from playground.providers p
-  cross join lateral (
-    select date_trunc('day', p_instant, 'UTC') as starts_at, engine.window_end('day', date_trunc('day', p_instant, 'UTC')) as ends_at) as today
-  cross join lateral (
-    select coalesce(sum(s.cost_usd), 0) as usd
+#variable_conflict use_column
+declare
+  v_day constant timestamptz := date_trunc('day', p_instant, 'UTC');
+  v_is_enabled boolean;
+  v_frees_at timestamptz;
+begin
+  select p.is_enabled, p.daily_ceiling_usd, p.stops_at_ceiling, coalesce((
+    select sum(s.cost_usd)
     from playground.provider_spend s
-    where s.provider = p.provider and s.starts_at = today.starts_at) as spent
-  -- One snapshot: a run that ends is in one of the two sums. Where nothing stops, no hold is looked at.
-  cross join lateral (
-    select coalesce(sum(h.cost_held_usd + h.budget_held_usd), 0) as usd, min(h.expires_at) as ends_at
+    where s.provider = p.provider and s.starts_at = v_day), 0)
+  into strict v_is_enabled, ceiling_usd, stops_at_ceiling, spent_usd
+  from playground.providers p
+  where p.provider = p_provider;
+  held_usd := 0;
+  -- Where nothing stops, no hold is looked at. In the snapshot of the sum above: a run that ends is in one of the two.
+  if stops_at_ceiling then
+    select coalesce(sum(h.cost_held_usd + h.budget_held_usd), 0), min(h.expires_at) into held_usd, v_frees_at
     from playground.holds h
-    join playground.models m on m.model = h.model
-    where p.stops_at_ceiling and h.status = 'open' and m.provider = p.provider and h.reserved_at >= today.starts_at) as held
-  cross join lateral (
-    select p.stops_at_ceiling and (
-      spent.usd + held.usd >= p.daily_ceiling_usd or spent.usd + held.usd + p_cost_usd > p.daily_ceiling_usd) as is_used_up) as room
-  where p.provider = p_provider
-$$;
+    where h.status = 'open' and h.reserved_at >= v_day
+      and h.model = any (array(select m.model from playground.models m where m.provider = p_provider));
+  end if;
+  if not v_is_enabled then
+    reason := 'provider_disabled';
+  elsif stops_at_ceiling and (spent_usd + held_usd >= ceiling_usd or spent_usd + held_usd + p_cost_usd > ceiling_usd) then
+    reason := 'spend_ceiling';
+    resets_at := engine.window_end('day', v_day);
+    -- What open runs hold comes back, or most of it; what was spent does not before the next day.
+    if spent_usd < ceiling_usd and spent_usd + p_cost_usd <= ceiling_usd then
+      resets_at := least(resets_at, greatest(v_frees_at, p_instant));
+    end if;
+  end if;
+end $$;
 comment on function engine.provider_state(text, timestamptz, numeric) is
   'What a provider cost on the UTC day of an instant, what its open runs of that day may cost at most (held_usd; counted only where runs stop at the ceiling), and its ceiling, in US dollars. reason: why no run that may cost p_cost_usd starts with it (provider_disabled, spend_ceiling), null when one may; resets_at: when the ceiling lets one start again, the next day or, if only open runs are in the way, when the first of them ends at the latest.';
 
@@ -65,7 +72,7 @@ declare
   v_day constant timestamptz := date_trunc('day', p_instant, 'UTC');
   v_percent integer;
 begin
-  select * into strict v_provider from engine.provider_state(p_provider, p_instant, coalesce(p_cost_usd, 0));
+  v_provider := engine.provider_state(p_provider, p_instant, coalesce(p_cost_usd, 0));
   -- No more runs than connections are reserved in one instant. While there is room for as many as this one, nobody waits;
   -- near the ceiling they look one after the other, each at what those before it hold. Before the alert: who waits here has
   -- written nothing that another one waits for.
@@ -73,7 +80,7 @@ begin
     and v_provider.ceiling_usd - v_provider.spent_usd - v_provider.held_usd < p_cost_usd * current_setting('max_connections')::integer
   then
     perform pg_advisory_xact_lock(hashtext('scrip provider ceiling'), hashtext(p_provider));
-    select * into strict v_provider from engine.provider_state(p_provider, p_instant, p_cost_usd);
+    v_provider := engine.provider_state(p_provider, p_instant, p_cost_usd);
   end if;
   if v_provider.reason = 'provider_disabled' then
     refusal_detail := json_build_object('model', p_model, 'reason', 'provider_disabled');
