@@ -10,7 +10,7 @@ join playground.packages as package using (package_id)
 left join (
   select package_id, sum(runs)::bigint as runs, sum(credits)::bigint as credits, sum(cost_usd) as cost_usd
   from rollup.package_days
-  where day > date_trunc('day', engine.now(), 'UTC') - interval '30 days'
+  where day > date_trunc('day', engine.now(), 'UTC') - interval '720 hours'
   group by package_id
 ) as recent using (package_id)
 where ever.runs > 0;
