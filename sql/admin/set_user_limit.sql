@@ -23,8 +23,9 @@ begin
   perform engine.check_limits(p_monthly_usd, p_daily_usd, p_runs_per_hour, p_concurrent_runs);
   perform engine.lock_user(p_user_id);
   v_now := engine.now();
-  if p_until <= v_now or p_until = 'infinity' then
-    perform engine.refuse('SCD02', 'A limit that ends must end in the future; without an end it stands.');
+  -- Years of five digits are no instant to most programs that read one.
+  if p_until <= v_now or p_until >= '10000-01-01 00:00:00+00' then
+    perform engine.refuse('SCD02', 'A limit that ends must end in the future, before the year 10000; without an end it stands.');
   end if;
 
   v_before := engine.own_limits_json(p_user_id);

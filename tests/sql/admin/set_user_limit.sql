@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(28);
+select plan(29);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(100) as ann_id, tests.make_user_with(100) as bob_id \gset
 create function tests.limits_at(p_user_id uuid, p_instant timestamptz)
@@ -56,7 +56,7 @@ select is(tests.reserve(:'bob_id') -> 'refusal_detail' ->> 'limitSource', 'runs_
 select throws_ok(format('select admin.set_user_limit(%L, %L, %s)', :'ann_id', 'x', arguments), 'SCD02', null, about)
 from (values
   ('null', 'no limit is no change'), ('p_monthly_usd => -1', 'no limit is negative'), ('p_daily_usd => ''NaN''', 'nor no number'), ('p_runs_per_hour => -1', 'nor are runs'),
-  ('p_concurrent_runs => -1', 'of either kind'), ('engine.now(), 1', 'a raise ends in the future'), ('''infinity'', 1', 'and it does end')
+  ('p_concurrent_runs => -1', 'of either kind'), ('engine.now(), 1', 'a raise ends in the future'), ('''infinity'', 1', 'and it does end'), ('''10000-01-01 00:00:00+00'', 1', 'before years have five digits')
 ) as listed (arguments, about);
 select throws_ok(format('select admin.set_user_limit(%L, %L, p_daily_usd => 1)', :'ann_id', reason), 'SCD03', null, 'a reason must be given')
 from (values (''), (null)) as listed (reason);

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(10);
+select plan(15);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id \gset
 create function tests.refusal(p_user_id uuid)
@@ -32,6 +32,11 @@ select is(
 )
 from playground.notices where user_id = :'ann_id' and kind = 'throttled';
 
+select admin.throttle(:'ann_id', 'without end', 'infinity') \g /dev/null
+select is(tests.refusal(:'ann_id'), 'SCT01', 'until infinity is for good');
+select is(details, '{"until": null}', 'and told as that') from playground.notices where user_id = :'ann_id' order by created_at desc limit 1;
+select throws_ok(format('select admin.throttle(%L, %L, %L)', :'ann_id', 'x', until), 'SCD02', null, format('not until %s', until))
+from (values ('10000-01-01 00:00:00+00'), ('9999-12-31 23:59:59-14:00'), ('-infinity')) as listed (until);
 select throws_ok(format('select admin.throttle(%L, %L, %L)', :'ann_id', 'x', engine.now()), 'SCD02', null, 'a throttle ends in the future');
 select throws_ok(format('select admin.throttle(%L, %L)', :'ann_id', ''), 'SCD03', null, 'a reason must be given');
 select throws_ok(format('select admin.throttle(%L, %L)', gen_random_uuid(), 'x'), 'SCD04', null, 'an unknown person is refused');
