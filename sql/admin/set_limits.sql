@@ -16,6 +16,9 @@ as $$
 declare
   v_before playground.tiers;
   v_after playground.tiers;
+  -- In order, since who reaches several at once is told the last.
+  v_thresholds constant integer[] := case when p_alert_thresholds is not null then array(
+    select distinct percent from unnest(p_alert_thresholds) as percent order by percent) end;
 begin
   perform engine.check_reason(p_reason);
   if num_nonnulls(
@@ -24,7 +27,7 @@ begin
     perform engine.refuse('SCD02', 'Say which limit is to change.');
   end if;
   perform engine.check_limits(p_monthly_usd, p_daily_usd, p_runs_per_hour, p_concurrent_runs);
-  if not (array_position(p_alert_thresholds, null) is null and 0 < all (p_alert_thresholds) and 100 >= all (p_alert_thresholds)) then
+  if array_ndims(p_alert_thresholds) > 1 or array_position(v_thresholds, null) is not null or not (0 < all (v_thresholds) and 100 >= all (v_thresholds)) then
     perform engine.refuse('SCD02', 'Thresholds are percents from 1 to 100.');
   end if;
   select * into v_before from playground.tiers where tier = p_tier for no key update;
@@ -42,7 +45,7 @@ begin
     concurrent_runs = coalesce(p_concurrent_runs, concurrent_runs),
     throttle_on_exceed = coalesce(p_throttle_on_exceed, throttle_on_exceed),
     is_active = coalesce(p_is_active, is_active),
-    alert_thresholds = coalesce(p_alert_thresholds, alert_thresholds)
+    alert_thresholds = coalesce(v_thresholds, alert_thresholds)
   where tier = p_tier
   returning * into v_after;
   if v_after is distinct from v_before then

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(27);
+select plan(32);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id \gset
 create function tests.limits()
@@ -45,13 +45,24 @@ from (values
 select throws_ok(format('select admin.set_limits(%L, null, null, null, %L, %s)', 'free', 'x', argument), 'SCD02', null, about)
 from (values
   ('p_concurrent_runs => -1', 'nor one at once'), ('p_alert_thresholds => ''{0}''', 'thresholds are percents'), ('p_alert_thresholds => ''{50,101}''', 'of at most 100'),
-  ('p_alert_thresholds => ''{50,null}''', 'each of them')
+  ('p_alert_thresholds => ''{50,null}''', 'each of them'), ('p_alert_thresholds => ''{{50,60},{70,80}}''', 'in one list')
 ) as listed (argument, about);
+select admin.set_limits('free', null, null, null, 'in any order', p_alert_thresholds => '{90,50,75,50}') \g /dev/null
+select is(alert_thresholds, '{50,75,90}', 'they are kept in order, each once') from playground.tiers where tier = 'free';
+select admin.set_limits('free', null, null, null, 'the same', p_alert_thresholds => '{75,90,50}') \g /dev/null
+select is(count(*), 0::bigint, 'so another order is no change') from playground.audit_log where reason = 'the same';
+update admin.cost_limits_config set alert_at_percent = '{60,40}' where tier_name = 'free';
+select is(alert_thresholds, '{40,60}', 'by the view, too') from playground.tiers where tier = 'free';
+-- A run that reaches two at once: the person is written to about the last.
+select admin.set_limits('free', 0.03, 1, null, 'for a test', 20, true, true, '{90,75}') \g /dev/null
+select tests.make_user() as bob_id \gset
+select tests.settle(:'bob_id', tests.reserve(:'bob_id'), 12, 1900) \g /dev/null
+select is(array_agg(details ->> 'percent'), array['90'], 'a run that reaches two is told by the higher') from playground.notices where user_id = :'bob_id' and kind = 'cost_alert';
 select lives_ok($$ select admin.set_limits('free', 99999999.999999999999, 0, 0, 'as large as it gets', 0, p_alert_thresholds => '{}') $$, 'nothing at all is a limit, and so is the largest');
 select throws_ok(format('select admin.set_limits(%L, 1, null, null, %L)', 'free', reason), 'SCD03', null, 'a reason must be given')
 from (values (''), ('  '), (null)) as listed (reason);
 select throws_ok(format('select admin.set_limits(%L, 1, null, null, %L)', 'gold', 'x'), 'SCD04', null, 'an unknown tier is refused');
-select is(count(*), 5::bigint, 'a refused change leaves no line') from playground.audit_log where action = 'set_limits';
+select is(count(*), 8::bigint, 'a refused change leaves no line') from playground.audit_log where action = 'set_limits';
 select throws_ok($$ select admin.set_limits('unlimited', 10, null, null, 'x') $$, 'SCD02', null, 'who has no limits gets none by a number that nobody reads');
 select lives_ok($$ select admin.set_limits('unlimited', null, null, null, 'x', p_alert_thresholds => '{}') $$, 'the rest of that tier is changed as any other''s');
 select * from finish();
