@@ -103,6 +103,8 @@ class Cluster:
         if self.server is None:
             return
         pid = self.server.process.pid
+        # Stopped first: a backend forked after the count would be waited for by nobody.
+        self.server.process.send_signal(signal.SIGSTOP)
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         self.server.process.kill()
         self.server.process.wait()
@@ -171,7 +173,7 @@ class Cluster:
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket),
             "port": "5432",
-            "max_connections": "100" if self.durable else "200",
+            "max_connections": "100" if self.durable else "400",
             "shared_buffers": f"{buffers}MB",
             "effective_cache_size": f"{memory // 2 // MB}MB",
             "maintenance_work_mem": "128MB",

@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from scripts.setup.programs import free_port
 from tests.py.endtoend.waiting import until
+from tests.py.support.ports import port_of_our_own
 
 KEY = b"a key of these tests, 32 octets."
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -42,7 +42,7 @@ class Receiver:
     """Listens on one port for as long as it is open; what has arrived outlives a closing."""
 
     def __init__(self) -> None:
-        self.port = free_port(0)
+        self.port = port_of_our_own()
         self.arrived: list[Arrived] = []
         self.elsewhere = 0
         self.answers: deque[int] = deque()

@@ -12,10 +12,10 @@ import aiohttp
 from gateway.tokens import issue_access_token
 from gateway.version import ROOT
 from scripts.setup.processes import Child, start
-from scripts.setup.programs import free_port
 from tests.py.endtoend.programs import SETTINGS, Gateway
 from tests.py.gateway.world import API, Person, Reply
 from tests.py.support.database import Database, wait_until
+from tests.py.support.ports import port_of_our_own
 
 CARD = "4242 4242 4242 4242"
 DECLINED_CARD = "4000 0000 0000 0002"
@@ -32,7 +32,7 @@ STRIPE = {
 
 def start_stripe(folder: Path) -> tuple[Child, str]:
     """The simulator's process, with our prices, and its address; answers once this returns."""
-    port = free_port(0)
+    port = port_of_our_own()
     prices = [part for name, cents in PRICES.items() for part in ("--price", f"price_{name}={cents}:month")]
     child = start(
         "the Stripe simulator",

@@ -13,9 +13,9 @@ from typing import Any
 from gateway.settings import Settings
 from gateway.version import ROOT
 from scripts.setup.processes import Child, start
-from scripts.setup.programs import free_port
 from tests.py.endtoend.waiting import until
 from tests.py.support.nursery import NURSERY
+from tests.py.support.ports import port_of_our_own
 from tests.py.support.tokens import TOKEN_SECRET as JWT_SECRET
 
 # For issuing tokens; the gateways themselves read their environment.
@@ -59,6 +59,8 @@ class Gateway:
         gateway = cls(NURSERY.start("the gateway", log=log, env=environment, cwd=ROOT))
         try:
             listening = await gateway.logged("listening")
+            # A worker may answer before its parent has said that there is one.
+            await gateway.logged("worker started", int(environment["WORKERS"]))
         except BaseException:
             gateway.kill()
             raise
@@ -142,7 +144,7 @@ def is_free(port: int) -> bool:
 
 def start_simulator(folder: Path) -> tuple[Child, str]:
     """The simulator's process and its address; whether it answers yet is for the caller to see."""
-    port = free_port(0)
+    port = port_of_our_own()
     child = start(
         "the simulator",
         [sys.executable, "-P", "-m", "gateway.llm.simulator", "--port", str(port)],

@@ -17,7 +17,7 @@ from tests.py.endtoend.callers import Person, Reply, Streamed, StreamRefused
 from tests.py.endtoend.conftest import Call, Service, StartGateway, linked, proxied
 from tests.py.endtoend.simulation import Simulation
 from tests.py.endtoend.stages import AFTER_RESERVE, BEFORE_RESERVE, STAGES, Scene, Stage
-from tests.py.endtoend.waiting import until
+from tests.py.endtoend.waiting import LOOK_AGAIN_SECONDS, PATIENCE_SECONDS, until
 from tests.py.support.clusters import private_cluster
 from tests.py.support.database import Database
 from tests.py.support.proxy import DatabaseProxy
@@ -34,7 +34,7 @@ class Perishable:
         self.cluster = cluster
         self.database = Database(cluster.url(), "scrip")
         self.proxy_folder = folder / "proxy"
-        self.service = Service(start, proxied(self.database, self.proxy_folder), database_wait_seconds=0.5)
+        self.service = Service(start, proxied(self.database, self.proxy_folder), database_wait_seconds=1)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ async def test_connections_terminated_under_load(
 
 def terminate_all(books: Books) -> None:
     books.database.rows(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
         "where datname = current_database() and application_name = 'scrip-gateway'",
         role="postgres",
     )
@@ -196,10 +196,12 @@ async def test_no_connection_left(
     books: Books, simulation: Simulation, start_gateway: StartGateway, call: Call
 ) -> None:
     """The only connection waits for a lock: new runs are refused at once, what is under way is settled in the end."""
-    gateway = await start_gateway(
-        books.database.url("scrip_gateway"), database_connections=1, database_wait_seconds=0.1
-    )
+    gateway = await start_gateway(books.database.url("scrip_gateway"), database_connections=1, database_wait_seconds=1)
     slow, under_way, newcomer = (books.person(CREDITS) for _ in range(3))
+    # A connection takes its time to come, and the gateway's own work has the first turn.
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (await call(gateway, newcomer).get("/playground/credits")).status != 200:
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
     await simulation.pause("before_first_byte", match="under way")
     being_answered = asyncio.ensure_future(call(gateway, under_way).run("under way", key="key"))
     await simulation.reached(waiting__before_first_byte=1)

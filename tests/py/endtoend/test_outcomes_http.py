@@ -21,6 +21,7 @@ FAILURES_OF_A_WORKER = 4
 # So many deaths in a minute and the parent gives up.
 WORKERS_OF_A_GATEWAY = 8
 SHORT_DEADLINE = "11.5 seconds"
+A_MOMENT = 0.5  # seconds
 
 WHOLE, STREAMED = False, True
 BOTH_WAYS = (WHOLE, STREAMED)
@@ -54,8 +55,14 @@ class Fresh:
 
 @pytest.fixture(scope="module")
 def fresh(start_gateway: StartGateway, stocked: Database) -> Fresh:
-    settings = {"llm_first_byte_seconds": 0.4, "llm_idle_seconds": 0.4}
-    return Fresh(Service(start_gateway, stocked.url("scrip_gateway"), **settings))
+    return Fresh(Service(start_gateway, stocked.url("scrip_gateway")))
+
+
+@pytest.fixture(scope="module")
+def impatient(start_gateway: StartGateway, stocked: Database) -> dict[str, Service]:
+    """Gateways that wait for one thing only a moment. The others wait long: a busy machine is no silent provider."""
+    url = stocked.url("scrip_gateway")
+    return {what: Service(start_gateway, url, **{f"llm_{what}_seconds": A_MOMENT}) for what in ("first_byte", "idle")}
 
 
 @pytest.fixture
@@ -86,6 +93,8 @@ class Failure:
     is_theirs: bool = True
     # Deltas that came before.
     deltas: int = field(default=0)
+    # What an impatient gateway gives up waiting for.
+    limit: str | None = None
 
 
 def status(code: int, refusal: tuple[int, str], **more: Any) -> Failure:
@@ -106,11 +115,19 @@ FAILURES = (
     Failure("garbled", {"malformed": True}, REFUSED, "provider_refused"),
     Failure("cut in the body", {"cut_after": 0}, UNAVAILABLE, "provider_refused", ways=(WHOLE,)),
     Failure("empty", {"empty": True}, REFUSED, "provider_empty"),
-    Failure("first byte stalled", {"stall": True}, REFUSED, "provider_timed_out", ways=(STREAMED,)),
+    Failure("first byte stalled", {"stall": True}, REFUSED, "provider_timed_out", (STREAMED,), limit="first_byte"),
     Failure("stalled", {"stall": True}, REFUSED, "provider_timed_out", ways=(WHOLE,), deadline=SHORT_DEADLINE),
     Failure("cut mid-stream", {"cut_after": DELTAS}, UNAVAILABLE, "provider_broke", (STREAMED,), deltas=DELTAS),
     Failure("error mid-stream", {"error_after": DELTAS}, UNAVAILABLE, "provider_broke", (STREAMED,), deltas=DELTAS),
-    Failure("stalled mid-stream", {"stall_after": DELTAS}, REFUSED, "provider_broke", (STREAMED,), deltas=DELTAS),
+    Failure(
+        "stalled mid-stream",
+        {"stall_after": DELTAS},
+        REFUSED,
+        "provider_broke",
+        (STREAMED,),
+        deltas=DELTAS,
+        limit="idle",
+    ),
     Failure(
         "garbled mid-stream",
         {"malformed": True, "malformed_after": DELTAS},
@@ -136,16 +153,18 @@ async def test_a_provider_s_failure_costs_nothing(
     books: Books,
     simulation: Simulation,
     fresh: Fresh,
+    impatient: dict[str, Service],
     gateway: Gateway,
     call: Call,
 ) -> None:
     person = books.person(CREDITS)
     caller = call(gateway, person)
+    failing = caller if failure.limit is None else call(await impatient[failure.limit].gateway(), person)
     await simulation.script(**failure.behaviour)
     if failure.deadline:
         books.rows("select admin.set_setting('hold_lifetime', %s, 'test')", failure.deadline)
-    answer = await ask(caller, model, streams)
-    if failure.is_theirs:
+    answer = await ask(failing, model, streams)
+    if failure.is_theirs and failing is caller:
         fresh.note_failure()
     if failure.deadline:
         books.rows("select admin.set_setting('hold_lifetime', '190 seconds', 'test')")

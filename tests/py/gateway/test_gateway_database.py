@@ -100,7 +100,7 @@ async def test_the_servers_farewell_is_noticed_before_use(world: World):
     await world.run(person)
     assert world.database is not None
     world.database.rows(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
         "where application_name = 'scrip-gateway' and datname = current_database()",
         role="postgres",
     )
@@ -158,8 +158,10 @@ async def test_no_connection_is_held_while_a_model_answers(make_world: MakeWorld
 async def test_a_pool_that_is_used_up_refuses_with_a_word_when_to_come_back(
     make_world: MakeWorld, database_proxy: DatabaseProxy
 ):
-    async with make_world(database_url=database_proxy.url, database_connections=1, database_wait_seconds=0.2) as world:
+    async with make_world(database_url=database_proxy.url, database_connections=1, database_wait_seconds=0.5) as world:
         person = world.person()
+        # A connection takes its time to come, and the gateway's own work has the first turn.
+        await world.at_rest()
         stop = database_proxy.stop_before("get_balance")
         held = asyncio.ensure_future(world.get(f"{API}/playground/credits", person))
         await stop.reached()

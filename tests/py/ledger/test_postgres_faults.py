@@ -40,8 +40,9 @@ def kill_everything(cluster: Cluster) -> None:
     """kill -9 of the server and of each of its processes, as when the machine loses power."""
     assert cluster.server is not None
     postmaster = cluster.server.process.pid
+    # Stopped, it forks no more, nor does it end sessions in good order because one of them died.
+    os.kill(postmaster, signal.SIGSTOP)
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    os.kill(postmaster, signal.SIGKILL)
     for child in children:
         with suppress(ProcessLookupError):
             os.kill(int(child), signal.SIGKILL)

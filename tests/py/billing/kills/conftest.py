@@ -9,7 +9,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from scripts.setup.programs import free_port
 from tests.py.billing.kills.points import Point, Scene
 from tests.py.billing.kills.sides import assert_sides_agree
 from tests.py.billing.shop import STRIPE, WEBHOOK_SECRET, Shop, stock
@@ -18,6 +17,7 @@ from tests.py.endtoend.programs import Gateway
 from tests.py.endtoend.waiting import PATIENCE_SECONDS
 from tests.py.gateway.world import Reply
 from tests.py.support.database import Database
+from tests.py.support.ports import port_of_our_own
 from tests.py.support.proxy import DatabaseProxy
 
 StartGateway = Callable[..., Awaitable[Gateway]]
@@ -54,7 +54,7 @@ def serving(start: StartGateway, database: Database, folder: Path, stripe_addres
         "database_wait_seconds": 2,
         # One for each who stands at a point, and some for the others.
         "database_connections": 16,
-        "port": free_port(0),
+        "port": port_of_our_own(),
     }
     return Service(start, proxied(database, folder), **settings)
 

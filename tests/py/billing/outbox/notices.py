@@ -95,6 +95,10 @@ class Outbox:
     def is_state(self, notice_id: str, state: str) -> bool:
         return self.state(notice_id)[0] == state
 
+    def is_done(self) -> bool:
+        """Whether no message is due any more, neither waiting nor in the hands of a gateway."""
+        return self.database.value("select not exists (select from playground.notices where state = 'due')")
+
     def has_failed(self, notice_id: str, times: int) -> bool:
         """Whether so many tries have ended badly; the clock stands still, so a claim under way shows by its length."""
         return self.database.value(

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from scripts.setup.programs import free_port
 from tests.py.endtoend.waiting import until
+from tests.py.support.ports import port_of_our_own
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class PostOffice:
     """Listens on one port for as long as it is open; what it has taken outlives a closing."""
 
     def __init__(self, *, asks_for_password: bool = False) -> None:
-        self.port = free_port(0)
+        self.port = port_of_our_own()
         self.taken: list[Taken] = []
         self.logins: list[tuple[str, str]] = []
         self.visits = 0

@@ -65,7 +65,7 @@ async def test_an_endpoint_that_is_not_there_is_tried_again_too(simulated: Simul
 
 
 async def test_deliveries_can_be_doubled_and_delayed(simulated: SimulatedStripe, hook: Hook) -> None:
-    await simulated.switch(double=True, delay_seconds=0.02)
+    await simulated.switch(double=True, delay_seconds=0.5)
     await simulated.paid()
     assert (await simulated.shown("state"))["pending"] == 6
     await simulated.direct("idle")
