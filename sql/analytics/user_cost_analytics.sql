@@ -6,13 +6,9 @@ with present as materialized (
 earned as materialized (
   -- One row a payer before it meets anything else. What an organisation pays is nobody's own.
   select account_id as user_id, sum(net_cents) as lifetime_cents, coalesce(sum(net_cents) filter (where paid_at >= month), 0) as month_cents
-  from (
-    select account_id, paid_at, paid_cents - least(paid_cents, refunded_cents + lost_cents) as net_cents
-    from playground.payments
-    where paid_cents is not null
-      and currency = 'usd'
-  ) as payment
+  from engine.net_payments
   cross join present
+  where currency = 'usd'
   group by account_id
 )
 select person.user_id,

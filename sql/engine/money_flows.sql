@@ -54,3 +54,15 @@ join back b on b.account_id = d.account_id and b.payment_intent_id = d.payment_i
 where d.status = 'lost';
 comment on view engine.money_flows is
   'Money that was paid, refunded (refunds made and not failed, at the time each was made; what only the charge tells, when it told it) and lost in disputes (when they were lost). product: pack, or the price of the plan. at: when; paid_at: when the money had come in. cents: of currency, never negative. credits: of a pack that was paid.';
+
+create or replace view engine.net_payments as
+select y.account_id, y.currency, y.paid_at, y.paid_cents - least(y.paid_cents, y.refunded_cents + y.lost_cents) as net_cents
+from playground.payments y
+where y.paid_cents is not null
+union all
+-- Paid by bank transfer, or Stripe has not said yet with which PaymentIntent: nothing can have gone back.
+select i.account_id, i.currency, i.paid_at, i.paid_cents::bigint
+from playground.invoices i
+where not exists (select from playground.payments y where y.account_id = i.account_id and y.invoice_id = i.invoice_id);
+comment on view engine.net_payments is
+  'What is left of each payment, for a pack or a plan, as of now: paid less what was refunded and lost in disputes, never negative, in cents of currency, at the time at which it was paid.';

@@ -1,7 +1,8 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(15);
+\ir ../stripe.psql
+select plan(17);
 create view tests.costs as
 select u.email, c.*
 from rollup.user_cost_analytics_now c
@@ -37,6 +38,15 @@ update playground.payments set refunded_cents = 900, lost_cents = 900 where acco
 select is((month_revenue_usd, lifetime_revenue_usd)::text, '(1.99,1.99)', 'what was given back or lost is no revenue, at most what was paid') from tests.costs where email = 'ann@scrip.example';
 update playground.payments set currency = 'jpy' where account_id = :'ann_id';
 select is((month_revenue_usd, lifetime_revenue_usd)::text, '(0.00,0.00)', 'other currencies are not added to dollars') from tests.costs where email = 'ann@scrip.example';
+
+-- A plan's month, of which Stripe has not named the PaymentIntent: it may have been paid by bank transfer.
+select tests.open_shop(), api.record_customer(:'eve_id', tests.customer_of(:'eve_id')) \g /dev/null
+select tests.deliver(tests.event('customer.subscription.created', tests.subscription('sub_eve', :'eve_id', 'active', '2026-11-01 11:00+00', '2026-12-01 11:00+00'))),
+  tests.deliver(tests.event('invoice.paid', tests.invoice('in_eve', 'sub_eve', :'eve_id', '2026-11-01 11:00+00', '2026-12-01 11:00+00'))) \g /dev/null
+select is((month_revenue_usd, lifetime_revenue_usd)::text, '(6.00,6.00)', 'an invoice is paid, however it was') from tests.costs where email = 'eve@scrip.example';
+select tests.deliver(tests.event('invoice_payment.paid', tests.invoice_payment('in_eve', 'pi_eve'))),
+  tests.deliver(tests.event('refund.created', tests.refund('re_eve', 'pi_eve', 150, 'succeeded', engine.now()))) \g /dev/null
+select is((month_revenue_usd, lifetime_revenue_usd)::text, '(4.50,4.50)', 'and once, less what went back of it') from tests.costs where email = 'eve@scrip.example';
 
 -- Risk is told by the month's cost.
 create function tests.risk_at(p_cost_usd numeric)
