@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.reporting.charts import Table
 from scripts.reporting.sections import SECTIONS, STATEMENTS
-from scripts.setup.address import database_url
+from scripts.setup.address import session_url
 from scripts.setup.console import SetupError
 from scripts.setup.system import find_postgres, put_on_path
 
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     if postgres:
         put_on_path(postgres.bin)
     try:
-        page = write_report(database_url(ROLE), month, options.out)
+        page = write_report(session_url(ROLE), month, options.out)
     except psycopg.OperationalError as error:
         raise SetupError(f"the database does not answer as {ROLE}: {str(error).strip().splitlines()[0]}") from None
     except OSError as error:

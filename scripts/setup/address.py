@@ -1,8 +1,10 @@
 """Which database a script means: the one `DATABASE_URL` names, or the one `scripts/serve` runs."""
 
 import os
+import re
 from urllib.parse import quote
 
+import psycopg
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
@@ -24,6 +26,26 @@ def database_url(role: str) -> str:
     if not (socket / SOCKET_FILE).exists():
         raise SetupError(f"no database runs in {data_home() / 'serve'}: start scripts/serve, or set DATABASE_URL")
     return f"postgresql://{role}@/{DATABASE}?host={quote(str(socket), safe='')}"
+
+
+def session_url(role: str) -> str:
+    """Like `database_url`, with the settings that a login of `role` begins with: search path, time-outs, time zone.
+
+    PostgreSQL applies these to who logs in as the role, not to who takes it by `set role`, as is done on other servers.
+    """
+    given = os.environ.get("DATABASE_URL")
+    if not given or role == "postgres":
+        return database_url(role)
+    with psycopg.connect(as_url(given), autocommit=True, connect_timeout=10) as connection:
+        settings = connection.execute(
+            "select unnest(setconfig) from pg_db_role_setting join pg_roles on oid = setrole "
+            "where rolname = %s and setdatabase = 0",
+            [role],
+        ).fetchall()
+    parts = _parts(database_url(role))
+    # A blank parts two options unless it is escaped.
+    parts["options"] += "".join(" -c " + re.sub(r"([\\\s])", r"\\\1", setting) for (setting,) in settings)
+    return _join(parts)
 
 
 def with_role(address: str, role: str) -> str:

@@ -3,7 +3,9 @@
 import os
 import sys
 
-from scripts.setup.address import database_url
+import psycopg
+
+from scripts.setup.address import session_url
 from scripts.setup.console import SetupError
 from scripts.setup.system import find_postgres, put_on_path, require_client
 
@@ -13,7 +15,10 @@ ROLES = ("owner", "gateway", "cron", "operator", "analyst")
 def main(arguments: list[str]) -> None:
     if not arguments or arguments[0] not in ROLES:
         raise SetupError(f"usage: scripts/psql {'|'.join(ROLES)} [psql arguments]")
-    url = database_url(f"scrip_{arguments[0]}")
+    try:
+        url = session_url(f"scrip_{arguments[0]}")
+    except psycopg.OperationalError as error:
+        raise SetupError(f"the database does not answer: {str(error).strip().splitlines()[0]}") from None
     postgres = find_postgres(needs=("pg_cron",))
     if postgres:
         put_on_path(postgres.bin)
