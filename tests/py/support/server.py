@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -45,7 +46,8 @@ class Server:
 
         pg_cron is not in it: the extension lives in one database of a server, and its launcher would stay connected.
         """
-        name = f"scrip_template_{code_version(root)[:16]}"
+        # Its partitions are of the months from when it was made: a new month needs a new one.
+        name = f"scrip_template_{code_version(root)[:12]}{datetime.now(UTC):%y%m}"
         with self.admin() as admin:
             # Several workers start at once; the first makes it, the others wait here.
             admin.execute("select pg_advisory_lock(hashtext('scrip template'))")
