@@ -6,6 +6,9 @@ as $$
 declare
   v_account_id constant uuid := (select account_id from playground.users where user_id = p_user_id);
 begin
+  if p_instant is null then
+    perform engine.refuse('SCD02', 'Say at which instant.');
+  end if;
   if v_account_id is null then
     perform engine.refuse('SCD04', 'There is no such person.');
   end if;
@@ -23,4 +26,4 @@ begin
   );
 end $$;
 comment on function admin.balance_at(uuid, timestamptz) is
-  'The balance in credits that a person had at an instant, by when things fell due, not by when they were posted. Also for deleted persons; SCD04 for unknown ones.';
+  'The balance in credits that a person had at an instant, by when things fell due, not by when they were posted. Also for deleted persons; SCD02 for no instant, SCD04 for unknown persons.';

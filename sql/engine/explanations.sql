@@ -86,8 +86,8 @@ begin
   if not found then
     perform engine.refuse('SCD04', 'There is no such model.');
   end if;
-  if p_input_tokens is null or p_input_tokens < 0 then
-    perform engine.refuse('SCD02', 'The input has 0 tokens or more.');
+  if p_input_tokens is null or p_input_tokens not between 0 and 1000000000 then
+    perform engine.refuse('SCD02', 'The input has 0 to 1000000000 tokens.');
   end if;
   -- What fell due is done first, as a run would; else nothing is written.
   perform engine.refresh_account(v_account_id);

@@ -378,8 +378,8 @@ begin
       v_limits := engine.limits_of(p_user_id, p_tier, (select u.has_own_limits from playground.users u where u.user_id = p_user_id), p_instant);
     end if;
     v_limit_usd := case v_window.kind when 'day' then v_limits.daily_usd else v_limits.monthly_usd end;
-    -- A limit of 0 or NULL has no thresholds.
-    continue when v_limits.alert_thresholds is null or v_limit_usd is null or v_limit_usd = 0;
+    -- No limits, and one of 0 or NULL, have no thresholds.
+    continue when v_limits.is_unlimited or v_limits.alert_thresholds is null or v_limit_usd is null or v_limit_usd = 0;
     foreach v_percent in array v_limits.alert_thresholds loop
       if v_window.cost_usd * 100 >= v_limit_usd * v_percent
         -- Not: crossed by this run. A limit may have been lowered since the last one.

@@ -163,6 +163,8 @@ begin
   select l.set_by, l.reason into set_by, reason
   from playground.user_limits l
   where l.user_id = p_user_id and (l.ends_at is null or l.ends_at > p_instant)
+    -- A tier that is not active refuses whatever they were given.
+    and exists (select from playground.tiers t where t.tier = p_tier and t.is_active)
     and case p_limit_source
       when 'runs_hour' then l.runs_per_hour is not null
       when 'runs_concurrent' then l.concurrent_runs is not null

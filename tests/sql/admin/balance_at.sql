@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(9);
+select plan(10);
 select tests.freeze('2026-01-31 12:00:00+00');
 select tests.make_user() as ann_id \gset
 select admin.set_plan(:'ann_id', 'prpm_plus_individual', null, 'x') \g /dev/null
@@ -16,5 +16,6 @@ select is(posted_at, '2026-06-01 00:00:00+00', 'by when it fell due, not by when
 update playground.users set deleted_at = engine.now(), email = null where user_id = :'ann_id';
 select is(admin.balance_at(:'ann_id', '2026-02-01'), 105::bigint, 'a deleted person''s history stays');
 select throws_ok(format('select admin.balance_at(%L, engine.now())', gen_random_uuid()), 'SCD04', null, 'an unknown person is refused');
+select throws_ok(format('select admin.balance_at(%L, null)', :'ann_id'), 'SCD02', null, 'no instant has no balance');
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(52);
+select plan(54);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(1000) as ann_id, tests.make_user_with(1000) as bob_id \gset
 create function tests.explain(p_user_id uuid, p_model text default null)
@@ -92,6 +92,8 @@ select is(tests.help(:'bob_id'), 'cost_day', 'one limit after the other');
 select is(tests.help(:'bob_id'), 'starts', 'is helped');
 select admin.set_limits('free', null, null, null, 'closed', p_is_active => false) \g /dev/null
 select is(tests.explain(:'bob_id'), format('runs_hour: 2 of  until 2026-11-20T14:00 by %s: closed', session_user), 'a tier that is not active');
+select admin.set_user_limit(:'bob_id', 'more of it', p_runs_per_hour => 50) \g /dev/null
+select is(tests.explain(:'bob_id'), format('runs_hour: 2 of  until 2026-11-20T14:00 by %s: closed', session_user), 'whatever limit of its kind the person was given');
 select is(tests.refused_by(:'bob_id'), 'runs_hour', 'refuses runs');
 select is(tests.help(:'bob_id'), 'starts', 'the statement activates it');
 select admin.set_limits('free', null, 0, null, 'shadow', p_throttle_on_exceed => false) \g /dev/null
@@ -150,7 +152,7 @@ select is(tests.explain(:'mia_id'), 'operator:  of  until  by eve@scrip.example:
 select set_config('scrip.acting_user', '', true) \g /dev/null
 
 select throws_ok(format('select admin.explain_refusal(%L, %s)', :'ann_id', arguments), code, null, about)
-from (values ('null, -1', 'SCD02', 'no input is negative'), ('''gpt-9''', 'SCD04', 'an unknown model is refused')) as listed (arguments, code, about);
+from (values ('null, -1', 'SCD02', 'no input is negative'), ('null, 9223372036854775807', 'SCD02', 'nor larger than any'), ('''gpt-9''', 'SCD04', 'an unknown model is refused')) as listed (arguments, code, about);
 select throws_ok(format('select admin.explain_refusal(%L)', gen_random_uuid()), 'SCD04', null, 'an unknown person is refused');
 create temporary table written as select (select count(*) from playground.alerts) as alerts, (select count(*) from playground.holds) as holds, (select count(*) from playground.audit_log) as lines;
 select admin.throttle(:'ann_id', 'once more') \g /dev/null

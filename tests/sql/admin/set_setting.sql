@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(26);
+select plan(29);
 select tests.freeze('2026-11-20 12:00:00+00');
 
 select admin.set_setting('signup_credits', '7', 'spring') \g /dev/null
@@ -20,10 +20,11 @@ from (values
   ('signup_credits', 'many'), ('signup_credits', '-1'), ('signup_credits', null), ('signup_credits', '99999999999999999999'),
   ('token_estimate_factor', 'NaN'), ('token_estimate_factor', '1e9'), ('hold_lifetime', 'soon'), ('hold_lifetime', '1 second'),
   ('default_model', 'gpt-9'), ('frontend_url', 'javascript:alert(1)'), ('frontend_url', 'https://scrip.example/'), ('frontend_url', null),
-  ('login_attempts', '0')
+  ('login_attempts', '0'), ('usage_retention', '10000 years'), ('refresh_token_lifetime', '1001 years')
 ) as listed (name, value);
+select lives_ok($$ select admin.set_setting('usage_retention', '1000 years', 'for good'); select engine.announce_retirement(engine.now()) $$, 'a thousand years are for good, and can be counted back from now');
 select throws_like($$ select admin.set_setting('no_such_setting', '1', 'x') $$, '%admin.settings%', 'who names none is told where they are');
-select is(count(*), 4::bigint, 'what is refused leaves no trace') from playground.audit_log where action = 'set_setting';
+select is(count(*), 5::bigint, 'what is refused leaves no trace') from playground.audit_log where action = 'set_setting';
 select throws_ok($$ select admin.set_setting('signup_credits', '7', ' ') $$, 'SCD03', null, 'a reason must be given');
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(142);
+select plan(143);
 select tests.freeze('2026-11-20 12:34:56+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 
@@ -196,6 +196,15 @@ select is(tests.cost(:'joe_id', 0.000001), 1, 'the run that reaches a threshold 
 select is(tests.cost(:'joe_id', 0.0249), 0, 'no later one tells it again');
 select is(tests.cost(:'joe_id', 0.02), 3, 'a run may cross several');
 select is(tests.alerts(:'joe_id'), array['cost_day_50 2026-11-20', 'cost_day_75 2026-11-20', 'cost_day_80 2026-11-20', 'cost_day_90 2026-11-20'], 'one alert a threshold and window');
+insert into playground.tiers (tier, is_unlimited, alert_thresholds) values ('unlimited', true, '{50}');
+select tests.make_user() as sue_id \gset
+select admin.set_user_limit(:'sue_id', 'before', p_daily_usd => 0.01), admin.set_unlimited(:'sue_id', true, 'after') \g /dev/null
+select is(
+  engine.settle_windows(:'sue_id', engine.now(), 'unlimited', 0, 0, 1, 0, 0, engine.now())
+    + (select count(*)::integer from playground.alerts where user_id = :'sue_id'),
+  0, 'who has no limits has no share of one, whatever they were given before'
+) from engine.count_run(:'sue_id', engine.now(), 0, 0);
+delete from playground.tiers where tier = 'unlimited';
 select is(details, '{"tier": "free", "costUsd": 0.0949, "limitUsd": 0.1, "percent": 90, "window": "day", "resetsAt": "2026-11-21T00:00:00.000000Z"}'::jsonb, 'which says what it is about')
 from playground.alerts where user_id = :'joe_id' and kind = 'cost_day_90';
 select is(tests.cost(:'joe_id', 0.05, '2026-11-21 12:00:00+00'), 1, 'the next day has alerts of its own');
