@@ -18,10 +18,10 @@ begin
   select count(*) into v_before from playground.alerts where user_id = v_platform and window_starts_at = v_day;
 
   -- What a month earns is what was paid in it and not given back, as in analytics; other currencies are not weighed.
-  select coalesce(sum(greatest(0, paid_cents - refunded_cents - lost_cents)), 0) * 0.01 as revenue_usd,
+  select coalesce(sum(net_cents), 0) * 0.01 as revenue_usd,
     (select coalesce(sum(cost_usd), 0) from playground.provider_spend where starts_at >= v_month and starts_at <= v_day) as cost_usd
   into v_money
-  from playground.payments
+  from engine.net_payments
   where paid_at >= v_month and paid_at <= v_now and currency = 'usd';
   if v_money.revenue_usd > 0 and (v_money.revenue_usd - v_money.cost_usd) * 100 < v_money.revenue_usd * v_settings.margin_alert_percent then
     perform engine.alert_once(

@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../runs.psql
 \ir ../stripe.psql
-select plan(24);
+select plan(25);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.open_shop() as shop \gset
 create function tests.platform_alerts()
@@ -47,6 +47,12 @@ update playground.payments set refunded_cents = 0 where account_id = :'ann_id';
 select admin.set_setting('margin_alert_percent', '69', 'for a test') \g /dev/null
 select tests.freeze('2026-11-22 12:00:00+00');
 select is(jobs.watch_platform(), 0, 'operators say what is too low');
+
+select admin.set_setting('margin_alert_percent', '75', 'for a test') \g /dev/null
+select api.record_customer(:'ann_id', tests.customer_of(:'ann_id')) \g /dev/null
+select tests.deliver(tests.event('customer.subscription.created', tests.subscription('sub_ann', :'ann_id', 'active', '2026-11-22 11:00+00', '2026-12-22 11:00+00'))),
+  tests.deliver(tests.event('invoice.paid', tests.invoice('in_ann', 'sub_ann', :'ann_id', '2026-11-22 11:00+00', '2026-12-22 11:00+00'))) \g /dev/null
+select is(jobs.watch_platform(), 0, 'an invoice is revenue before Stripe tells how it was paid, and when it never does');
 
 -- People: of those who ran this month.
 select tests.settle(p.user_id, tests.reserve(p.user_id)) from (select tests.make_user_with(10) as user_id from generate_series(1, 20)) as p \g /dev/null
