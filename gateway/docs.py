@@ -6,14 +6,14 @@ from typing import Any
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
 h1{margin-bottom:0}h2{margin-top:3rem;border-bottom:2px solid #d5dbe3;text-transform:capitalize}
-details{border:1px solid #d5dbe3;border-radius:6px;margin:.5rem 0;padding:.4rem .8rem}
-summary{cursor:pointer}code{font:14px/1.4 ui-monospace,monospace}
+a{color:#0b57c2}details{overflow-x:auto;border:1px solid #d5dbe3;border-radius:6px;margin:.5rem 0;padding:.4rem .8rem}
+summary{cursor:pointer}code{overflow-wrap:anywhere;font:14px/1.4 ui-monospace,monospace}
 .method{display:inline-block;min-width:4.5rem;font-weight:700}
 table{border-collapse:collapse;margin:.5rem 0;width:100%}
 td,th{text-align:left;vertical-align:top;padding:.25rem .6rem;border-bottom:1px solid #e8ecf1}
 th{font-weight:600}.about{color:#55606f}
 @media(prefers-color-scheme:dark){body{background:#12161c;color:#e4e8ee}
-h2,details,td,th{border-color:#303a47}.about{color:#9aa6b5}}
+h2,details,td,th{border-color:#303a47}.about{color:#9aa6b5}a{color:#8ab8ff}}
 """
 
 

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+from types import NoneType
 from typing import Any, LiteralString, cast
 
 import psycopg
@@ -46,15 +48,16 @@ def main(arguments: list[str]) -> int:
 
 
 def write_report(url: str, month: str, folder: Path) -> Path:
-    """Writes the page of a month ('2026-11') and the CSV files beside it into `folder`; the page's path."""
+    """Writes the page of a month ('2026-11') into `folder`, its tables as CSV into a folder there; the page's path."""
     with _snapshot(url) as connection:
         moment = {"month": f"{month}-01 00:00:00+00"}
         tables = {section.name: _read(connection, section.statement, moment) for section in SECTIONS}
         summary = _read(connection, STATEMENTS["summary"], moment)
         refreshed = _read(connection, STATEMENTS["refreshed"], moment).rows[0][0]
-    folder.mkdir(parents=True, exist_ok=True)
+    # Of each month its own: another month's page does not take this one's tables away.
+    (folder / month).mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        with (folder / month / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(table.columns)
             writer.writerows(table.rows)
@@ -69,6 +72,7 @@ def write_report(url: str, month: str, folder: Path) -> Path:
             "note": section.note,
             "columns": tables[section.name].columns,
             "rows": tables[section.name].rows,
+            "words": _words(tables[section.name]),
             "svg": section.chart(tables[section.name]) if section.chart and tables[section.name].rows else None,
         }
         for section in SECTIONS
@@ -100,6 +104,17 @@ def _read(connection: psycopg.Connection, statement: str, moment: dict[str, str]
     cursor = connection.execute(cast(LiteralString, statement), moment)
     assert cursor.description is not None
     return Table([column.name for column in cursor.description], cursor.fetchall())
+
+
+def _words(table: Table) -> set[str]:
+    """Columns that are read from the left: they hold something else than figures."""
+    return {
+        name
+        for name in table.columns
+        if any(
+            not isinstance(value, (int, Decimal, NoneType)) or isinstance(value, bool) for value in table.column(name)
+        )
+    }
 
 
 def _shown(value: Any) -> Any:

@@ -13,8 +13,8 @@ from scripts.setup.console import SetupError, say, warn
 OLDEST_VERSION = 150000
 WITHOUT_PG_CRON = (
     "what does not run by itself without pg_cron: expiry of holds and credits and monthly resets wait until an account "
-    "is next used; the analysts' figures stand still; old answers, tokens and job records are not purged; the ledger is "
-    "not verified and nobody is alerted of margin, spend or late jobs; an outside scheduler can "
+    "is next used; the analysts' figures stand still; old answers, tokens and job records are not purged; the ledger "
+    "is not verified and nobody is alerted of margin, spend or late jobs; an outside scheduler can "
     "call POST /api/v1/playground/credits/cron/reset and /expire (CRON_TOKEN)"
 )
 

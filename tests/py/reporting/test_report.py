@@ -118,16 +118,33 @@ def page(folder: Path) -> Page:
 def test_the_page_has_every_part_and_each_has_its_file(page: Page, folder: Path) -> None:
     ids = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
     assert ids == [section.name for section in SECTIONS]
-    assert {file.stem for file in folder.glob("*.csv")} == set(ids)
+    assert {file.stem for file in (folder / MONTH).glob("*.csv")} == set(ids)
 
 
 def test_each_figure_of_a_table_is_in_its_file(page: Page, folder: Path) -> None:
     for section in SECTIONS:
-        with (folder / f"{section.name}.csv").open(newline="") as file:
+        with (folder / MONTH / f"{section.name}.csv").open(newline="") as file:
             header, *rows = csv.reader(file)
         shown = page.tables.get(section.name, [])
         assert [[value or "–" for value in row] for row in rows] == shown[1:]
         assert not rows or [name.replace("_", " ") for name in header] == shown[0]
+
+
+def test_another_month_in_the_same_folder_leaves_the_tables_of_this_one(busy: Database, tmp_path: Path) -> None:
+    write_report(busy.url("scrip_analyst"), MONTH, tmp_path)
+    before = {file.name: file.read_bytes() for file in (tmp_path / MONTH).iterdir()}
+    write_report(busy.url("scrip_analyst"), "2026-10", tmp_path)
+    assert before == {file.name: file.read_bytes() for file in (tmp_path / MONTH).iterdir()}
+    assert before["margin_by_model.csv"] != (tmp_path / "2026-10" / "margin_by_model.csv").read_bytes()
+
+
+def test_names_are_read_from_the_left_and_figures_from_the_right(page: Page) -> None:
+    cells = [attributes.get("class") for tag, attributes in page.tags if tag == "th"]
+    header = page.tables["margin_by_day"][0]
+    assert cells[: len(header)] == ["word", *[None] * (len(header) - 1)]
+    header = page.tables["margin_by_model"][0]
+    start = len(page.tables["margin_by_day"][0])
+    assert cells[start : start + len(header)] == ["word", *[None] * (len(header) - 1)]
 
 
 def test_margin_by_model_is_the_view_to_the_cent(page: Page, busy: Database) -> None:
@@ -176,7 +193,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing(page: Page, fold
 
 
 def test_nobody_is_named(folder: Path) -> None:
-    for file in folder.iterdir():
+    for file in folder.rglob("*.*"):
         text = file.read_text()
         assert "example.org" not in text
         assert not re.search(r"\b[0-9a-f]{8}-[0-9a-f]{4}-", re.sub(r"chart-[0-9a-f-]{36}", "", text)), file.name
