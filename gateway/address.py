@@ -1,5 +1,6 @@
 """Where a request comes from, as far as that can be known."""
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp import web
@@ -8,6 +9,8 @@ from gateway.keys import SETTINGS
 
 # What one household or one rented machine gets of IPv6.
 ONE_SUBSCRIBER = 64
+# Some proxies write the port as well, and then IPv6 in brackets.
+_WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([^\]]*:[^\]]*)\](?::[0-9]{1,5})?")
 
 
 def client_address(request: web.Request) -> str | None:
@@ -21,12 +24,17 @@ def client_address(request: web.Request) -> str | None:
     try:
         address = _parse(request.remote or "")
         while any(address in network for network in trusted):
-            address = _parse(hops.pop())
+            address = _parse(_without_port(hops.pop()))
     except (ValueError, IndexError):
         return None
     if address.is_loopback:
         return None
     return str(ip_network((address, ONE_SUBSCRIBER), strict=False) if address.version == 6 else address)
+
+
+def _without_port(hop: str) -> str:
+    parts = _WITH_PORT.fullmatch(hop)
+    return parts[1] or parts[2] if parts is not None else hop
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address:
