@@ -8,19 +8,20 @@ as $$
   with ran as (
     select model, tier, outcome, sum(runs) as runs, sum(credits) as credits, sum(cost_usd) as cost_usd
     from (
-      select model, tier, outcome, runs, credits, cost_usd from rollup.usage_totals
+      select model, tier, outcome, runs + taken_back_runs as runs, credits, cost_usd + taken_back_cost_usd as cost_usd from rollup.usage_totals
       union all
-      select model, tier, outcome, runs, credits, cost_usd from rollup.usage_changes
+      -- Prometheus takes a counter that falls for one that began anew: what a correction takes back stays counted.
+      select model, tier, outcome, runs, credits, cost_usd from rollup.usage_changes where runs > 0
     ) as each
     group by model, tier, outcome
   ), clock as materialized (
     select engine.now() as now
   )
-  select 'scrip_model_runs_total', 'counter', 'Recorded runs', jsonb_build_object('model', model, 'tier', tier, 'outcome', outcome), runs::numeric from ran
+  select 'scrip_model_runs_total', 'counter', 'Recorded runs; one that answered late counts as abandoned, too', jsonb_build_object('model', model, 'tier', tier, 'outcome', outcome), runs::numeric from ran
   union all
   select 'scrip_credits_charged_total', 'counter', 'Credits charged for runs', jsonb_build_object('model', model, 'tier', tier, 'outcome', outcome), credits::numeric from ran
   union all
-  select 'scrip_cost_usd_total', 'counter', 'API cost of runs, in US dollars', jsonb_build_object('model', model, 'tier', tier, 'outcome', outcome), cost_usd from ran
+  select 'scrip_cost_usd_total', 'counter', 'API cost of runs, in US dollars; of one that answered late also what it was thought to cost', jsonb_build_object('model', model, 'tier', tier, 'outcome', outcome), cost_usd from ran
   union all
   select 'scrip_provider_spend_usd', 'gauge', 'API cost of this UTC day, in US dollars', jsonb_build_object('provider', p.provider),
     coalesce((select sum(s.cost_usd) from playground.provider_spend s where s.provider = p.provider and s.starts_at = date_trunc('day', clock.now, 'UTC')), 0)
@@ -107,4 +108,4 @@ as $$
   select 'scrip_ledger_violations', 'gauge', 'Violations that the last self-check of the ledger found', '{}', ledger_violations from playground.platform_state
 $$;
 comment on function engine.list_metrics() is
-  'Metrics of the database: name, kind (counter or gauge), meaning with its unit, labels, value. Counters are of everything that was ever recorded.';
+  'Metrics of the database: name, kind (counter or gauge), meaning with its unit, labels, value. Counters are of everything that was ever recorded, and never fall.';

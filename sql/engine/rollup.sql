@@ -46,9 +46,11 @@ begin
   ),
   in_totals as (
     insert into rollup.usage_totals as t (
-      model, tier, outcome, runs, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, credits, cost_usd, budget_usd, duration_ms)
+      model, tier, outcome, runs, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, credits, cost_usd, budget_usd, duration_ms,
+      taken_back_runs, taken_back_cost_usd)
     select model, tier, outcome, sum(runs), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens),
-      sum(credits), sum(cost_usd), sum(budget_usd), sum(duration_ms)
+      sum(credits), sum(cost_usd), sum(budget_usd), sum(duration_ms),
+      coalesce(-sum(runs) filter (where runs < 0), 0), coalesce(-sum(cost_usd) filter (where runs < 0), 0)
     from taken
     group by model, tier, outcome
     on conflict (model, tier, outcome) do update
@@ -60,7 +62,9 @@ begin
       credits = t.credits + excluded.credits,
       cost_usd = t.cost_usd + excluded.cost_usd,
       budget_usd = t.budget_usd + excluded.budget_usd,
-      duration_ms = t.duration_ms + excluded.duration_ms
+      duration_ms = t.duration_ms + excluded.duration_ms,
+      taken_back_runs = t.taken_back_runs + excluded.taken_back_runs,
+      taken_back_cost_usd = t.taken_back_cost_usd + excluded.taken_back_cost_usd
   ),
   of_users as (
     insert into rollup.user_totals as u (user_id, runs, credits, cost_usd, budget_usd, first_run_at, last_run_at)

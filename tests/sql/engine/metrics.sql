@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(16);
+select plan(19);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(100) as ann_id \gset
 create function tests.metric(p_name text, p_labels jsonb default '{}')
@@ -34,6 +34,21 @@ select is(tests.metric('scrip_stripe_events_parked'), 0::numeric, 'no event of S
 insert into playground.stripe_events (received_at, event_id, state, reason, payload) values (engine.now() - interval '5 minutes', 'evt_1', 'parked', 'unknown', '');
 select is(tests.metric('scrip_stripe_event_oldest_parked_seconds'), 300::numeric, 'one that does tells since when');
 select is(tests.metric('scrip_outbox_due', '{"outbox": "notices"}'), 0::numeric, 'outboxes tell what waits in them');
+
+-- Prometheus takes a counter that falls for one that began anew, and adds all of it.
+select tests.reserve(:'ann_id', repeat('word ', 3000)) as late_run \gset
+select tests.advance('1 hour') \g /dev/null
+select jobs.expire_holds(), jobs.roll_up() \g /dev/null
+create table tests.before as select name, labels, value from engine.list_metrics() where kind = 'counter';
+create view tests.fallen as
+select name, labels from tests.before b left join engine.list_metrics() m using (name, labels) where m.value is null or m.value < b.value;
+select tests.settle(:'ann_id', :'late_run', 1, 1) \g /dev/null
+select is_empty('table tests.fallen', 'no counter falls when a run that nobody had settled answers late, for less than was thought');
+select jobs.roll_up() \g /dev/null
+select is_empty('table tests.fallen', 'nor when that is added up');
+select is(
+  (tests.metric('scrip_model_runs_total', '{"outcome": "late"}'), tests.metric('scrip_model_runs_total', '{"outcome": "abandoned"}'))::text,
+  '(1,2)', 'it counts as late, and stays counted as abandoned');
 select is_empty(
   $$ select name from engine.list_metrics() where name !~ '^scrip_[a-z_]+$' or kind not in ('counter', 'gauge') or (kind = 'counter') <> (name like '%\_total') $$,
   'names are of one form, and counters say that they are'

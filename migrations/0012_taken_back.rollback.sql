@@ -1,0 +1,3 @@
+alter table rollup.usage_totals
+  drop column taken_back_cost_usd,
+  drop column taken_back_runs;
