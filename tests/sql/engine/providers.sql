@@ -124,6 +124,7 @@ select tests.advance('1 hour') \g /dev/null
 select is(tests.room(:usd), 'spend_ceiling until 2026-11-24T13:00:00.000000Z', 'a run whose hold has expired counts until somebody ends it');
 select tests.settle(:'ann_id', :'other', 0, 0, p_answer => 'late') \g /dev/null
 select is(tests.room(:usd), 'may start', 'and then with what it cost');
+select tests.freeze('2026-11-24 23:59:59+00'), tests.reserve(:'ann_id') \g /dev/null
 select tests.freeze('2026-11-25 00:00:00+00'), tests.reserve(:'ann_id') \g /dev/null
 select is(trim_scale(held_usd), :usd::numeric, 'each day counts its own runs') from engine.provider_state('anthropic', engine.now());
 select * from finish();
