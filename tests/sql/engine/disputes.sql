@@ -3,7 +3,7 @@ begin;
 \ir ../runs.psql
 \ir ../stripe.psql
 \ir ../payments.psql
-select plan(14);
+select plan(15);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.open_shop() \g /dev/null
 select tests.make_package() \g /dev/null
@@ -29,16 +29,22 @@ select tests.advance('1 minute'), tests.disputed('pi_dee', 1000, 'warning_closed
 select is(tests.balance(:'dee_id') ->> 'available', '255', 'a closed warning is no loss');
 
 -- What was suspended was not free: the burn order of a run in between is not broken by how the dispute ended.
-select tests.make_payer('joy@scrip.example') as joy_id \gset
-select tests.paid_pack(:'joy_id', 'pi_joy_1', 'small', 500) \g /dev/null
-select tests.disputed('pi_joy_1', 500, 'needs_response') \g /dev/null
-select tests.advance('1 minute');
-select tests.paid_pack(:'joy_id', 'pi_joy_2', 'small', 500) \g /dev/null
-select tests.advance('1 minute');
-select tests.spend(:'joy_id', 85) \g /dev/null
-select tests.advance('1 minute');
-select is(tests.disputed('pi_joy_1', 500, 'lost'), 'handled', 'a dispute is lost after a run');
-select is(tests.books(), 'in order', 'that took of another lot, and rightly so');
+create function tests.ended(p_status text)
+returns text
+language plpgsql
+as $$
+declare
+  v_user_id uuid := tests.make_payer();
+  v_old text := 'pi_old_' || p_status;
+begin
+  perform tests.paid_pack(v_user_id, v_old, 'small', 500), tests.disputed(v_old, 500, 'needs_response'), tests.advance('1 minute');
+  perform tests.paid_pack(v_user_id, 'pi_new_' || p_status, 'small', 500), tests.advance('1 minute');
+  perform tests.spend(v_user_id, 85), tests.advance('1 minute'), tests.disputed(v_old, 500, p_status);
+  return (tests.lots(v_user_id))::text;
+end $$;
+select is(tests.ended('lost'), '{"signup 0 of 5, held 0","purchase 0 of 100, held 0","purchase 20 of 100, held 0"}', 'a run under a dispute that is lost takes of a later lot');
+select is(tests.ended('won'), '{"signup 0 of 5, held 0","purchase 100 of 100, held 0","purchase 20 of 100, held 0"}', 'and so under one that is won');
+select is(tests.books(), 'in order', 'the books hold that to be right: the earlier lot was not to be had');
 
 -- States that Stripe knows, and one that it does not.
 select is(

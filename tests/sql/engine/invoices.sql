@@ -3,7 +3,7 @@ begin;
 \ir ../runs.psql
 \ir ../stripe.psql
 \ir ../plans.psql
-select plan(42);
+select plan(44);
 select tests.freeze('2026-11-01 12:00:00+00');
 select tests.open_shop() \g /dev/null
 select tests.make_package() \g /dev/null
@@ -35,6 +35,16 @@ select tests.deliver(tests.event('charge.dispute.created', tests.dispute('dp_gus
 select is((tests.plan_lots(:'gus_id'))[1], 'rollover 25, suspended 10, until 2026-12-31', 'a dispute suspends there');
 select tests.advance('1 minute'), tests.deliver(tests.event('charge.refunded', tests.charge('pi_gus', :'gus_id', 600, 600))) \g /dev/null
 select is((owed, taken, revoke_due, shortfall)::text, (100::playground.credits, 100::playground.credits, 0::playground.credits, 0::playground.credits)::text, 'all of it back') from playground.payments where payment_intent_id = 'pi_gus';
+
+-- Of a period that a run was in at the renewal: what it holds stays, the rest rolled over.
+select tests.begun() as dee_id \gset
+select tests.freeze('2026-12-01 11:59+00'), tests.reserve(:'dee_id') \g /dev/null
+select tests.freeze('2026-12-01 12:00+00'), tests.paid_period(:'dee_id', '2026-12-01 12:00+00', '2026-12-31 12:00+00') \g /dev/null
+select tests.deliver(tests.event('invoice_payment.paid', tests.invoice_payment('in_' || :'dee_id' || '2026-11-01', 'pi_dee'))) \g /dev/null
+select tests.deliver(tests.event('charge.dispute.created', tests.dispute('dp_dee', 'pi_dee', 594, 'needs_response'))) \g /dev/null
+select is((count(*) filter (where suspended > 0), sum(suspended))::text, '(2,99)', 'a dispute suspends its share once, wherever the credits lie') from playground.grants where account_id = :'dee_id';
+select tests.deliver(tests.event('charge.dispute.closed', tests.dispute('dp_dee', 'pi_dee', 594, 'won'))) \g /dev/null
+select is(sum(suspended), 0::numeric, 'and lifts it from all of them') from playground.grants where account_id = :'dee_id';
 
 -- What does not count.
 select tests.begun() as bob_id \gset
