@@ -184,6 +184,10 @@ begin
     order by a.created_at desc, a.audit_id desc
     limit 1;
   end if;
+  if p_limit_source = 'operator' then
+    -- What a statement of a runbook gave as its own reason stands in the audit log, and may be none.
+    reason := (select throttled_reason from playground.users where user_id = p_user_id);
+  end if;
 end $$;
 comment on function engine.origin_of_limit(uuid, text, text, text, timestamptz) is
   'Who set the limit that engine.foresee_refusal names, and why: for this person alone, else by the last line of the audit log about the throttle, the tier or the provider. Null: as it was delivered.';

@@ -13,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using
-    errcode = 'SCL01', message = format('%s %s is refused: the view shows what others wrote.', tg_op, tg_table_name), hint = tg_argv[0];
+    errcode = 'SCL01', message = format('%s %s is refused: this view takes no such change.', tg_op, tg_table_name), hint = tg_argv[0];
 end $$;
 comment on function engine.refuse_view_change() is 'Trigger of a view: nothing is written through it; its argument is the hint that names what to call instead. SCL01.';
 
@@ -106,6 +106,9 @@ begin
       throttled_until = case when v_is_in_force then throttled_until end
     where user_id = old.id
     returning throttled_at, throttled_reason into new.throttled_at, new.throttled_reason;
+    if not v_is_in_force then
+      perform engine.write_notice(old.id, 'throttled', engine.iso(new.throttled_at), jsonb_build_object('until', null), new.throttled_at);
+    end if;
     perform engine.write_audit(
       'throttle', old.id, null, engine.throttle_json(v_user),
       jsonb_build_object('throttledAt', engine.iso(new.throttled_at), 'reason', new.throttled_reason,
@@ -140,4 +143,4 @@ begin
   return new;
 end $$;
 comment on function engine.write_throttle() is
-  'Trigger: UPDATE users throttles a person for good, or ends an operator''s throttle and exempts from windows that are exhausted or refused a run until they end; rows that stay as they are do nothing, and a notice names the limit that refused such a person and what helps. Warns when something else still refuses. SCL01 for any other column, with what to call instead; SCD02 for a throttle without a reason.';
+  'Trigger: UPDATE users throttles a person for good, who is told that it is so, or ends an operator''s throttle and exempts from windows that are exhausted or refused a run until they end; rows that stay as they are do nothing, and a notice names the limit that refused such a person and what helps. Warns when something else still refuses. SCL01 for any other column, with what to call instead; SCD02 for a throttle without a reason.';

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(61);
+select plan(69);
 select tests.freeze('2026-11-20 12:34:56+00');
 select tests.make_package() as package_id, tests.make_user('ann@scrip.example') as ann_id, tests.make_user('bob@scrip.example') as bob_id \gset
 -- Warnings are part of the contract and are read by the test that logs in.
@@ -90,7 +90,10 @@ select is(tests.refusal(:'bob_id'), 'runs', 'others do');
 select is(
   (select (who, about, before ->> 'reason', after ->> 'reason', after ->> 'until', why)::text from tests.audit('throttle')), (session_user, :'ann_id', null, 'under review', null, 'ticket 17')::text, 'which is written down'
 );
+select is(details, '{"until": null}', 'and written to, as by admin.throttle') from playground.notices where user_id = :'ann_id' and kind = 'throttled';
+select is((select (set_by, reason)::text from admin.explain_refusal(:'ann_id')), (session_user, 'under review')::text, 'who asks why is told that reason');
 select is(tests.runbook('UPDATE users SET is_throttled = TRUE'), '2 row(s)', 'who is throttled stays so');
+select is(count(*), 1::bigint, 'and is not written to again') from playground.notices where user_id = :'ann_id' and kind = 'throttled';
 select is((select array_agg(about || ' ' || (after ->> 'reason') order by after ->> 'reason') from tests.audit('throttle')), array[:'bob_id' || ' ticket 17', :'ann_id' || ' under review'], 'without another line; who gets no reason of their own gets the session''s');
 select admin.throttle(:'ann_id', 'for a day', '2026-11-21 12:00:00+00') \g /dev/null
 select is(tests.runbook('UPDATE users SET throttled_reason = ''charge back'' WHERE email = ''ann@scrip.example'''), '1 row(s)', 'another reason');
@@ -122,6 +125,23 @@ from (values
   ('throttled_reason = ''nothing''', '^SCD02: .*is_throttled = TRUE'),
   ('is_throttled = NULL', '^SCD02: .*is_throttled = TRUE')
 ) as listed (written, expected);
-select matches(tests.runbook('DELETE FROM users'), '^SCL01: .*admin\.throttle\(', 'people are not deleted here');
+select matches(tests.runbook('DELETE FROM users'), '^SCL01: .*admin\.throttle\(.*admin\.delete_user\(', 'people are not deleted here, but by a function');
+
+-- What nobody writes by a statement says what to call, instead of PostgreSQL's words about rules of views.
+select is_empty($$
+  select c.relname, event.name
+  from pg_class c
+  cross join (values ('insert', 4), ('delete', 8), ('update', 16)) as event (name, bit)
+  where c.relnamespace = 'admin'::regnamespace
+    and c.relkind = 'v'
+    and not exists (select from pg_trigger where tgrelid = c.oid and tgtype & 64 <> 0 and tgtype & event.bit <> 0)
+$$, 'every view of operators answers each kind of statement itself');
+select matches(tests.runbook(statement), expected, statement || ' names what to call instead')
+from (values
+  ('DELETE FROM audit_log', '^SCL01: .*another change'),
+  ('UPDATE models SET multiplier = 6 WHERE model = ''opus''', '^SCL01: .*admin\.set_multiplier\('),
+  ('UPDATE request_limits SET requests = 60', '^SCL01: .*admin\.set_request_limit\('),
+  ('UPDATE tiers SET runs_per_hour = 60', '^SCL01: .*admin\.set_limits\(')
+) as listed (statement, expected);
 select * from finish();
 rollback;
