@@ -235,14 +235,14 @@ class TestProviderFailures:
         assert world.usage(person) == ["provider_broke"]
 
     async def test_a_model_that_says_nothing_in_time(self, make_world: MakeWorld):
-        async with make_world(llm_first_byte_seconds=0.2) as world:
+        async with make_world(llm_first_byte_seconds=0.5) as world:
             person = world.person(100)
             world.script(Behaviour(stall=True))
             events = await world.streamed(person)
             assert (events[-1].name, events[-1].data["outcome"]) == ("error", "provider_timed_out")
             assert world.balance(person)["available"] == 105
         # Patient with the first byte, or a busy machine would fail of that.
-        async with make_world(llm_idle_seconds=0.3) as world:
+        async with make_world(llm_idle_seconds=0.5) as world:
             person = world.person(100)
             world.script(Behaviour(stall_after=2))
             events = await world.streamed(person)

@@ -123,7 +123,8 @@ async def test_a_stall_mid_stream_ends_at_the_idle_limit(models: Models, provide
 
 
 async def test_the_deadline_ends_a_stream_that_would_go_on(models: Models, provider: str) -> None:
-    asked = request(provider, "[[sim:stall_after=2]]", seconds=SHORT)
+    # Within this the call is made and begins to be answered.
+    asked = request(provider, "[[sim:stall_after=2]]", seconds=2 * SHORT)
     outcome = await play(models.caller(provider), asked, stream=True)
     assert failed(outcome).outcome == "provider_broke"
     assert len(outcome.deltas) == 2
