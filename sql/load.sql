@@ -238,6 +238,8 @@ select engine.build_analytics() \g /dev/null
 \ir admin/create_operator.sql
 \ir admin/create_organization.sql
 \ir admin/create_promo_code.sql
+\ir admin/dismiss_stripe_event.sql
+\ir admin/accept_stripe_event.sql
 \ir admin/delete_user.sql
 \ir admin/end_plan.sql
 \ir admin/end_promo_code.sql
@@ -247,6 +249,7 @@ select engine.build_analytics() \g /dev/null
 \ir admin/find_user.sql
 \ir admin/forget_customer.sql
 \ir admin/health.sql
+\ir admin/help.sql
 \ir admin/grant_credits.sql
 \ir admin/reconcile_provider_bill.sql
 \ir admin/reconcile_stripe_object.sql

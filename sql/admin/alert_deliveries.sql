@@ -14,3 +14,9 @@ select
 from playground.alert_deliveries;
 comment on view admin.alert_deliveries is
   'What the operators'' webhook was to hear of: due, sent or failed, and why not yet: last_error. user_id: the person or account concerned; null: the platform.';
+
+create or replace trigger refuse_changes
+instead of insert or delete or update on admin.alert_deliveries
+for each row execute function engine.refuse_view_change(
+  'The gateways send what is due, and try again by themselves.'
+);

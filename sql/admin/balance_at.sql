@@ -10,7 +10,7 @@ begin
     perform engine.refuse('SCD02', 'Say at which instant.');
   end if;
   if v_account_id is null then
-    perform engine.refuse('SCD04', 'There is no such person.');
+    perform engine.refuse('SCD04', engine.unknown_person(p_user_id));
   end if;
   perform engine.refresh_account(v_account_id);
   return coalesce(

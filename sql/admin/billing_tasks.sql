@@ -13,3 +13,9 @@ select
 from playground.billing_tasks;
 comment on view admin.billing_tasks is
   'When something should have been cancelled or refunded at Stripe: what the gateway is to do there, is done with, or failed at, and why: last_error. task_id is the idempotency key at Stripe.';
+
+create or replace trigger refuse_changes
+instead of insert or delete or update on admin.billing_tasks
+for each row execute function engine.refuse_view_change(
+  'The gateways do what is due, and try again by themselves.'
+);

@@ -19,3 +19,9 @@ comment on column admin.jobs.last_succeeded_at is 'When the last run that succee
 comment on column admin.jobs.next_due_at is 'The next minute it is to run at; null when it is switched off.';
 comment on column admin.jobs.is_late is 'It has not succeeded since it was due job_late_after ago.';
 comment on column admin.jobs.message is 'What PostgreSQL said of the last run.';
+
+create or replace trigger refuse_changes
+instead of insert or delete or update on admin.jobs
+for each row execute function engine.refuse_view_change(
+  'To switch one off or on: admin.set_jobs_active(is_active, reason, name).'
+);

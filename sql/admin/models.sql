@@ -38,3 +38,9 @@ comment on column admin.models.output_usd_per_million is 'US dollars per million
 comment on column admin.models.cache_read_usd_per_million is 'US dollars per million input tokens read from a cache.';
 comment on column admin.models.cache_write_usd_per_million is 'US dollars per million input tokens written to a cache.';
 comment on column admin.models.next_price_from is 'When the next price begins that is in the price book already.';
+
+create or replace trigger refuse_changes
+instead of insert or delete or update on admin.models
+for each row execute function engine.refuse_view_change(
+  'To change one, for runs from then on: admin.set_multiplier(model, multiplier, reason), admin.set_model_price(model, input, output, reason, effective_from), admin.set_model_enabled(model, is_enabled, reason).'
+);

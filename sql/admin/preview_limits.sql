@@ -11,7 +11,7 @@ begin
   perform engine.check_limits(p_monthly_usd, p_daily_usd, p_runs_per_hour, null);
   perform from playground.tiers where tier = p_tier;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such tier.');
+    perform engine.refuse('SCD04', engine.unknown_name('tier', p_tier, array(select tier from playground.tiers order by tier)));
   end if;
   return query
     select replayed.user_id, person.email, (array_agg(replayed.refused_by order by replayed.reserved_at) filter (where replayed.refused_by is not null))[1],

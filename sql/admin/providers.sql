@@ -39,3 +39,9 @@ comment on column admin.providers.last_bill_of is 'The last UTC day whose bill w
 comment on column admin.providers.last_billed_usd is 'What the provider says that day cost, in US dollars.';
 comment on column admin.providers.last_recorded_usd is 'What our usage of that day cost when the bill was entered, in US dollars.';
 comment on column admin.providers.held_today_usd is 'What open runs that began on this UTC day may cost at most, in US dollars.';
+
+create or replace trigger refuse_changes
+instead of insert or delete or update on admin.providers
+for each row execute function engine.refuse_view_change(
+  'To stop one: admin.set_provider_enabled(provider, false, reason). What it may cost a day: admin.set_provider_ceiling(provider, daily_usd, stops, reason).'
+);

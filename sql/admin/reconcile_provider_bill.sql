@@ -26,7 +26,7 @@ begin
   perform engine.check_reason(p_reason);
   perform from playground.providers where provider = p_provider for no key update;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such provider.');
+    perform engine.refuse('SCD04', engine.unknown_name('provider', p_provider, array(select provider from playground.providers order by provider)));
   end if;
   if p_billed_usd is null or p_billed_usd not between 0 and 99999999 or scale(trim_scale(p_billed_usd)) > 12 then
     perform engine.refuse('SCD02', 'A bill is an amount in US dollars, and not negative.');

@@ -20,3 +20,9 @@ left join (
 ) as c on c.class = l.class and c.subject_kind = l.subject_kind;
 comment on view admin.request_limits is
   'How many requests of each class a person (user) or an address may send per time (null: not limited), how many of them have used some of it now, and how many all of it, so that they are refused. To change one: admin.set_request_limit(class, subject_kind, requests, per, reason).';
+
+create or replace trigger refuse_changes
+instead of insert or delete or update on admin.request_limits
+for each row execute function engine.refuse_view_change(
+  'To change one: admin.set_request_limit(class, subject_kind, requests, per, reason).'
+);

@@ -32,7 +32,7 @@ begin
   end if;
   select * into v_before from playground.tiers where tier = p_tier for no key update;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such tier.');
+    perform engine.refuse('SCD04', engine.unknown_name('tier', p_tier, array(select tier from playground.tiers order by tier)));
   end if;
   if v_before.is_unlimited and num_nonnulls(p_monthly_usd, p_daily_usd, p_runs_per_hour, p_concurrent_runs) > 0 then
     perform engine.refuse('SCD02', format('The tier %s has no limits. Limits of one person: admin.set_user_limit.', p_tier));

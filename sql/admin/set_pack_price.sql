@@ -12,7 +12,7 @@ begin
   perform engine.check_stripe_price_id(p_stripe_price_id);
   select * into v_pack from playground.packs where pack = p_pack for no key update;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such pack.');
+    perform engine.refuse('SCD04', engine.unknown_name('pack', p_pack, array(select pack from playground.packs order by pack)));
   end if;
   select stripe_price_id into v_before from playground.stripe_prices where pack = p_pack and is_current;
   if v_before is not distinct from p_stripe_price_id then

@@ -16,7 +16,7 @@ begin
   end if;
   perform from playground.plan_prices where plan_price = p_plan_price;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such plan.');
+    perform engine.refuse('SCD04', engine.unknown_name('plan', p_plan_price, array(select plan_price from playground.plan_prices order by plan_price)));
   end if;
 
   v_subscription_id := engine.start_subscription(

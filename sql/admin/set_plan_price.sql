@@ -17,7 +17,7 @@ begin
   end if;
   select * into v_price from playground.plan_prices where plan_price = p_plan_price for no key update;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such price of a plan.');
+    perform engine.refuse('SCD04', engine.unknown_name('price of a plan', p_plan_price, array(select plan_price from playground.plan_prices order by plan_price)));
   end if;
   select stripe_price_id into v_before from playground.stripe_prices where plan_price = p_plan_price and is_current;
   select amount_cents into v_known_cents

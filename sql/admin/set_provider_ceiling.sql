@@ -14,7 +14,7 @@ begin
   perform engine.check_limits(null, p_daily_usd, null, null);
   select * into v_before from playground.providers where provider = p_provider for no key update;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such provider.');
+    perform engine.refuse('SCD04', engine.unknown_name('provider', p_provider, array(select provider from playground.providers order by provider)));
   end if;
 
   update playground.providers

@@ -12,7 +12,7 @@ begin
   end if;
   select * into v_provider from playground.providers where provider = p_provider for no key update;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such provider.');
+    perform engine.refuse('SCD04', engine.unknown_name('provider', p_provider, array(select provider from playground.providers order by provider)));
   end if;
   if v_provider.is_enabled = p_is_enabled then
     return;

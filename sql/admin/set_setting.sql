@@ -6,6 +6,7 @@ as $$
 declare
   v_before text;
   v_after text;
+  v_constraint text;
 begin
   perform engine.check_reason(p_reason);
   perform
@@ -30,7 +31,11 @@ begin
     ) into v_after using jsonb_build_object(p_name, p_value);
   exception
     when data_exception or check_violation or not_null_violation then
-      perform engine.refuse('SCD02', format('%s is no value for the setting %s: %s.', p_value, p_name, sqlerrm));
+      -- The name of a constraint is a sentence: platform_settings_signup_is_not_negative.
+      get stacked diagnostics v_constraint = constraint_name;
+      perform engine.refuse('SCD02', format(
+        '%s is no value for the setting %s: %s.', p_value, p_name,
+        coalesce(nullif(replace(replace(v_constraint, 'platform_settings_', ''), '_', ' '), ''), sqlerrm)));
   end;
   perform engine.write_audit(
     'set_setting', null, p_name, jsonb_build_object('value', v_before), jsonb_build_object('value', v_after), p_reason

@@ -18,3 +18,9 @@ comment on column admin.tiers.runs_per_hour is 'Runs of an hour (UTC).';
 comment on column admin.tiers.concurrent_runs is 'Runs under way at once.';
 comment on column admin.tiers.alert_thresholds is 'Shares of a cost limit that are alerted, in percent.';
 comment on column admin.tiers.throttle_on_exceed is 'False: shadow limits, recorded as alerts and refusing nobody.';
+
+create or replace trigger refuse_changes
+instead of insert or delete or update on admin.tiers
+for each row execute function engine.refuse_view_change(
+  'To change one: admin.set_limits(tier, monthly_usd, daily_usd, runs_per_hour, reason), after admin.preview_limits. For one person: admin.set_user_limit(user, reason, …).'
+);

@@ -23,3 +23,9 @@ comment on column admin.user_limits.email is 'Null for a deleted person.';
 comment on column admin.user_limits.monthly_cost_limit_usd is 'API cost of a calendar month (UTC), in US dollars.';
 comment on column admin.user_limits.daily_cost_limit_usd is 'API cost of a day (UTC), in US dollars.';
 comment on column admin.user_limits.set_by is 'The role that was logged in, or the address of the admin who asked over HTTP.';
+
+create or replace trigger refuse_changes
+instead of insert or delete or update on admin.user_limits
+for each row execute function engine.refuse_view_change(
+  'To give a person limits: admin.set_user_limit(user, reason, until, …); to end them: admin.end_user_limit(user, reason).'
+);

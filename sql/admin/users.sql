@@ -78,5 +78,5 @@ for each row execute function engine.write_throttle();
 create or replace trigger refuse_changes
 instead of insert or delete on admin.users
 for each row execute function engine.refuse_view_change(
-  'People register themselves. To stop one: admin.throttle(user, reason). To give credits: admin.grant_credits(user, credits, reason).'
+  'People register themselves. To stop one: admin.throttle(user, reason). To forget one for good: admin.delete_user(user, reason). To give credits: admin.grant_credits(user, credits, reason).'
 );

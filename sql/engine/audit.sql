@@ -100,7 +100,7 @@ begin
     and deleted_at is null
   for no key update;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such person.');
+    perform engine.refuse('SCD04', engine.unknown_person(p_user_id));
   end if;
   return v_user;
 end $$;
@@ -116,7 +116,7 @@ begin
   where user_id = p_user_id
     and deleted_at is null;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such person.');
+    perform engine.refuse('SCD04', engine.unknown_person(p_user_id));
   end if;
   return engine.touch_user(p_user_id);
 end $$;

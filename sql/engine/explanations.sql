@@ -79,12 +79,12 @@ declare
 begin
   select account_id into v_account_id from playground.users where user_id = p_user_id and deleted_at is null;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such person.');
+    perform engine.refuse('SCD04', engine.unknown_person(p_user_id));
   end if;
   model := coalesce(p_model, (select default_model from playground.platform_settings));
   perform from playground.models where models.model = explained_refusal.model;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such model.');
+    perform engine.refuse('SCD04', engine.unknown_name('model', model, array(select m.model from playground.models m order by m.position, m.model)));
   end if;
   if p_input_tokens is null or p_input_tokens not between 0 and 1000000000 then
     perform engine.refuse('SCD02', 'The input has 0 to 1000000000 tokens.');
@@ -114,7 +114,7 @@ begin
   what_helps := engine.remedy_for(p_user_id, limit_source, used, limit_value, v_foreseen.tier, model, v_foreseen.provider, v_instant);
   if would_start and limit_source is not null then
     what_helps := format(
-      'A small run would start; %s was refused at %s UTC. %s%s',
+      'A small run would start; %s was first refused at %s UTC. %s%s',
       case when starts_with(limit_source, 'runs_') then 'another' else 'a larger one' end,
       to_char(v_standing.refused_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
       case when starts_with(what_helps, 'select ') then 'To let it: ' end, what_helps);

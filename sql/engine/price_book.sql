@@ -59,7 +59,7 @@ declare
 begin
   select * into v_model from playground.models where model = p_model for no key update;
   if not found then
-    perform engine.refuse('SCD04', 'There is no such model.');
+    perform engine.refuse('SCD04', engine.unknown_name('model', p_model, array(select m.model from playground.models m order by m.position, m.model)));
   end if;
   return v_model;
 end $$;

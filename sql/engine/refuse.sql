@@ -11,6 +11,22 @@ begin
 end $$;
 comment on function engine.refuse(text, text, json) is 'Refuses the call: raises SQLSTATE p_code (SC + subject + number); p_detail holds the documented details as a JSON object.';
 
+create or replace function engine.unknown_name(p_what text, p_name text, p_known text[])
+returns text
+language sql immutable
+as $$ select format('There is no %s %s. There are: %s.', p_what, coalesce(left(p_name, 64), 'null'), array_to_string(p_known, ', ')) $$;
+comment on function engine.unknown_name(text, text, text[]) is 'The words of a refusal: what was named does not exist, and what does.';
+
+create or replace function engine.unknown_person(p_user_id uuid)
+returns text
+language sql immutable
+as $$
+  select case
+    when p_user_id is null then 'Nobody is named: admin.find_user answers null for an address that nobody signs in with.'
+    else 'There is no such person.' end
+$$;
+comment on function engine.unknown_person(uuid) is 'The words of a refusal: nobody has this id, or none was given, as when an address is mistyped.';
+
 create or replace function engine.iso(p_instant timestamptz)
 returns text
 language sql stable

@@ -27,7 +27,7 @@ begin
   for model in select jsonb_object_keys(p_multipliers) loop
     perform from playground.models m where m.model = read_multipliers.model;
     if not found then
-      perform engine.refuse('SCD02', format('There is no model %s.', model));
+      perform engine.refuse('SCD02', engine.unknown_name('model', model, array(select m.model from playground.models m order by m.position, m.model)));
     end if;
     multiplier := engine.read_price(p_multipliers, model);
     perform engine.check_multiplier(multiplier);
@@ -53,7 +53,7 @@ begin
   for model, v_object in select key, value from jsonb_each(p_prices) loop
     perform from playground.models m where m.model = read_prices.model;
     if not found then
-      perform engine.refuse('SCD02', format('There is no model %s.', model));
+      perform engine.refuse('SCD02', engine.unknown_name('model', model, array(select m.model from playground.models m order by m.position, m.model)));
     end if;
     if jsonb_typeof(v_object) <> 'object' then
       perform engine.refuse('SCD02', format('The prices of %s must be an object: {"input": 12, "output": 60}.', model));

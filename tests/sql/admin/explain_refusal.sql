@@ -123,7 +123,7 @@ select is(tests.reserve(:'mia_id', tests.text_of(3000), 'opus') -> 'refusal_deta
 select is(
   to_jsonb(e) - '{set_by,reason,models_that_start}'::text[],
   jsonb_build_object('would_start', true, 'model', 'opus', 'limit_source', 'cost_day', 'used', 0.06174, 'limit_value', 0.1, 'resets_at', '2026-11-21T00:00:00+00:00',
-    'what_helps', format('A small run would start; a larger one was refused at 2026-11-20 14:00 UTC. To let it: select admin.set_user_limit(%L, %L, %L, p_daily_usd => 1);',
+    'what_helps', format('A small run would start; a larger one was first refused at 2026-11-20 14:00 UTC. To let it: select admin.set_user_limit(%L, %L, %L, p_daily_usd => 1);',
       :'mia_id', 'why', '2026-11-21T14:00:00.000000Z')),
   'a small one would start, and the limit that refused the larger one is named, with what helps'
 )

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(29);
+select plan(30);
 select tests.freeze('2026-11-20 12:00:00+00');
 
 select admin.set_setting('signup_credits', '7', 'spring') \g /dev/null
@@ -24,6 +24,7 @@ from (values
 ) as listed (name, value);
 select lives_ok($$ select admin.set_setting('usage_retention', '1000 years', 'for good'); select engine.announce_retirement(engine.now()) $$, 'a thousand years are for good, and can be counted back from now');
 select throws_like($$ select admin.set_setting('no_such_setting', '1', 'x') $$, '%admin.settings%', 'who names none is told where they are');
+select throws_ok($$ select admin.set_setting('signup_credits', '-1', 'x') $$, 'SCD02', '-1 is no value for the setting signup_credits: signup is not negative.', 'which rule refuses it is said in words');
 select is(count(*), 5::bigint, 'what is refused leaves no trace') from playground.audit_log where action = 'set_setting';
 select throws_ok($$ select admin.set_setting('signup_credits', '7', ' ') $$, 'SCD03', null, 'a reason must be given');
 select * from finish();

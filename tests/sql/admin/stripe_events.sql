@@ -15,6 +15,6 @@ select results_eq(
 select hasnt_column('admin', 'stripe_events', 'payload', 'but not its body');
 select is_empty($$ select from admin.stripe_events e where e::text like '%of a person%' $$, 'nor anything out of it');
 select lives_ok($$ select tests.run_as('scrip_operator', 'select from admin.stripe_events') $$, 'operators may look');
-select throws_ok($$ select tests.run_as('scrip_operator', 'update admin.stripe_events set state = ''handled''') $$, '42501', null, 'and not write');
+select throws_ok($$ select tests.run_as('scrip_operator', 'update admin.stripe_events set state = ''handled''') $$, 'SCL01', null, 'and not write');
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(25);
+select plan(27);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user() as ann_id \gset
 
@@ -26,6 +26,8 @@ select tests.make_user('eve@scrip.example') as eve_id \gset
 select is(engine.shown_name(:'eve_id'), 'eve@scrip.example', 'an admin is shown by address');
 select is(engine.shown_name(name), name, format('%L is shown as it is', name))
 from (values ('dba_anna'), ('00000000-0000-0000-0000-000000000001'), (null)) as listed (name);
+select throws_matching(format('select engine.%I(null)', function), 'admin\.find_user', format('%s: nobody is named, as when an address was mistyped', function))
+from (values ('lock_user'), ('touch_account_of')) as listed (function);
 update playground.users set deleted_at = engine.now(), email = null where user_id = :'eve_id';
 select is(engine.shown_name(:'eve_id'), :'eve_id', 'so is an admin who left');
 

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(8);
+select plan(12);
 
 create function tests.refused(p_statement text, out code text, out message text, out detail text)
 language plpgsql
@@ -18,6 +18,11 @@ select is(
 );
 select is((tests.refused($$ select engine.refuse('SCC01', '100% %s') $$)).message, '100% %s', 'the words are not a format');
 select is((tests.refused($$ select engine.refuse('SCC01', 'x') $$)).detail, '', 'details may be missing');
+
+select is(engine.unknown_name('tier', 'gold', '{free,unlimited}'), 'There is no tier gold. There are: free, unlimited.', 'who names what is not there hears what is');
+select is(engine.unknown_name('tier', null, '{free}'), 'There is no tier null. There are: free.', 'also who names nothing');
+select is(length(engine.unknown_name('tier', repeat('x', 1000), '{free}')), 64 + length('There is no tier . There are: free.'), 'a long name is cut');
+select isnt(engine.unknown_person(null), engine.unknown_person(gen_random_uuid()), 'nobody and somebody unknown are told apart');
 
 select is(engine.iso('2026-11-20 12:00:00+00'), '2026-11-20T12:00:00.000000Z', 'an instant is written in UTC with microseconds');
 select is(engine.iso('2026-11-20 12:00:00.000001+02'), '2026-11-20T10:00:00.000001Z', 'from whatever zone it was told in');
