@@ -1,7 +1,7 @@
 -- Invoices of plans: a paid one confirms the period of its line, and its payment is known by it.
 
 create or replace function engine.apply_invoice(
-  p_type text, p_created_at timestamptz, p_object jsonb,
+  p_type text, p_created_at timestamptz, p_object jsonb, p_accepts_amount boolean default false,
   out state text, out reason text, out waits_for text, out account_id uuid)
 language plpgsql volatile
 as $$
@@ -66,7 +66,12 @@ begin
     reason := 'unknown_price';
   elsif v_invoice.currency is distinct from v_price.currency then
     reason := 'wrong_currency';
-  elsif v_invoice.paid_cents is distinct from v_price.amount_cents then
+  elsif v_invoice.paid_cents is distinct from v_price.amount_cents and (v_invoice.paid_cents < 0 or not p_accepts_amount) is not false
+    -- What an operator accepted is accepted in each further event of it.
+    and not exists (
+      select from playground.invoices i
+      where i.account_id = v_account.account_id and i.invoice_id = v_invoice.invoice_id and i.paid_cents = v_invoice.paid_cents)
+  then
     reason := 'wrong_amount';
   elsif v_invoice.period_start is null or v_invoice.period_end is null or v_invoice.period_end <= v_invoice.period_start then
     reason := 'malformed';
@@ -97,8 +102,8 @@ begin
     perform engine.pay_invoice(v_account.account_id, v_invoice.payment_intent_id, v_invoice.invoice_id, v_account.last_instant);
   end if;
 end $$;
-comment on function engine.apply_invoice(text, timestamptz, jsonb) is
-  'invoice.paid of a subscription''s begin or renewal confirms the period of its line; paid cents must be what our price says. Others are ignored. invoice.payment_failed changes nothing.';
+comment on function engine.apply_invoice(text, timestamptz, jsonb, boolean) is
+  'invoice.paid of a subscription''s begin or renewal confirms the period of its line; paid cents must be what our price says, unless p_accepts_amount: then the period is granted whole and what was paid is booked. Others are ignored. invoice.payment_failed changes nothing.';
 
 create or replace function engine.pay_invoice(p_account_id uuid, p_payment_intent_id text, p_invoice_id text, p_instant timestamptz)
 returns void

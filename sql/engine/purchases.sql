@@ -67,7 +67,7 @@ comment on function engine.credit_purchase(playground.accounts, playground.purch
   'Credits a paid purchase, once (the caller looked at its status): grant, cost budget (US dollars: paid x its share), notice; closes the other way to pay. Cents. The account is locked by the caller.';
 
 create or replace function engine.apply_payment_intent(
-  p_event_id text, p_type text, p_created_at timestamptz, p_object jsonb,
+  p_event_id text, p_type text, p_created_at timestamptz, p_object jsonb, p_accepts_amount boolean default false,
   out state text, out reason text, out waits_for text, out account_id uuid)
 language plpgsql volatile
 as $$
@@ -81,6 +81,7 @@ declare
   v_purchase playground.purchases;
   v_payment record;
   v_is_new boolean;
+  v_received_cents constant bigint := engine.stripe_integer(p_object -> 'amount_received');
   v_code text;
 begin
   state := 'parked';
@@ -151,7 +152,14 @@ begin
   if p_object ->> 'currency' is distinct from v_purchase.currency then
     reason := 'wrong_currency';
     return;
-  elsif engine.stripe_integer(p_object -> 'amount_received') is distinct from v_purchase.price_cents then
+  elsif p_accepts_amount and v_received_cents > 0 and v_purchase.status <> 'succeeded' then
+    -- The sale was made at what was paid.
+    update playground.purchases p
+    set price_cents = v_received_cents
+    where p.account_id = v_account.account_id and p.purchase_id = v_purchase_id
+    returning * into v_purchase;
+  end if;
+  if v_received_cents is distinct from v_purchase.price_cents then
     reason := 'wrong_amount';
     return;
   end if;
@@ -182,8 +190,8 @@ begin
   end if;
   perform engine.retry_waiting(v_id);
 end $$;
-comment on function engine.apply_payment_intent(text, text, timestamptz, jsonb) is
-  'payment_intent.succeeded, .payment_failed: credits, price and currency come from our own row, never from metadata; what differs is parked.';
+comment on function engine.apply_payment_intent(text, text, timestamptz, jsonb, boolean) is
+  'payment_intent.succeeded, .payment_failed: credits, price and currency come from our own row, never from metadata; what differs is parked, unless p_accepts_amount: then the price is what was paid, and the credits are the pack''s.';
 
 create or replace function engine.open_payment(p_account_id uuid, p_payment_intent_id text, p_purchase_id uuid)
 returns void

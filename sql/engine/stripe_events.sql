@@ -1,7 +1,7 @@
 -- The inbox. An event and its effect are one transaction; what cannot be used now is parked, never lost.
 
 create or replace function engine.handle_event(
-  p_event_id text, p_event jsonb, out state text, out reason text, out waits_for text, out account_id uuid)
+  p_event_id text, p_event jsonb, p_accepts_amount boolean default false, out state text, out reason text, out waits_for text, out account_id uuid)
 language plpgsql volatile
 as $$
 declare
@@ -17,7 +17,7 @@ begin
   end if;
   case
     when v_type in ('payment_intent.succeeded', 'payment_intent.payment_failed') then
-      v_outcome := engine.apply_payment_intent(p_event_id, v_type, v_created_at, v_object);
+      v_outcome := engine.apply_payment_intent(p_event_id, v_type, v_created_at, v_object, p_accepts_amount);
     when v_type in ('charge.refunded', 'charge.succeeded') then
       v_outcome := engine.apply_charge(v_type, v_created_at, v_object);
     when v_type in ('refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated') then
@@ -27,7 +27,7 @@ begin
     when v_type in ('customer.subscription.created', 'customer.subscription.updated', 'customer.subscription.deleted') then
       v_outcome := engine.apply_subscription(p_event_id, v_created_at, v_object);
     when v_type in ('invoice.paid', 'invoice.payment_failed') then
-      v_outcome := engine.apply_invoice(v_type, v_created_at, v_object);
+      v_outcome := engine.apply_invoice(v_type, v_created_at, v_object, p_accepts_amount);
     when v_type = 'invoice_payment.paid' then
       v_outcome := engine.apply_invoice_payment(v_object);
     when v_type in ('checkout.session.completed', 'checkout.session.expired') then
@@ -51,14 +51,20 @@ exception
     waits_for := null;
     account_id := null;
 end $$;
-comment on function engine.handle_event(text, jsonb) is
-  'Applies an event. state: handled, ignored, or parked with a reason and, where known, the id it waits for. Safe to repeat.';
+comment on function engine.handle_event(text, jsonb, boolean) is
+  'Applies an event. state: handled, ignored, or parked with a reason and, where known, the id it waits for. p_accepts_amount: another amount than our price says is booked as it was paid. Safe to repeat.';
 
 create or replace function engine.is_early(p_reason text)
 returns boolean
 language sql immutable
 as $$ select p_reason in ('unknown_payment', 'unknown_invoice', 'unknown_subscription') $$;
 comment on function engine.is_early(text) is 'Whether an event is parked only because another one of the same story is still to come: no alert before parked_alert_after.';
+
+create or replace function engine.is_dismissed(p_state text, p_reason text)
+returns boolean
+language sql immutable
+as $$ select p_state = 'ignored' and starts_with(coalesce(p_reason, ''), 'dismissed: ') $$;
+comment on function engine.is_dismissed(text, text) is 'Whether an operator ended an event by admin.dismiss_stripe_event, from its state and reason.';
 
 create or replace function engine.alert_parked(p_event_id text, p_type text, p_reason text, p_instant timestamptz)
 returns void
@@ -88,7 +94,7 @@ exception
 end $$;
 comment on function engine.read_event(bytea) is 'The JSON object in these bytes; null when there is none that jsonb can hold (\u0000, depth, other encodings, numbers beyond any measure).';
 
-create or replace function engine.retry_event(p_received_at timestamptz, p_event_id text)
+create or replace function engine.retry_event(p_received_at timestamptz, p_event_id text, p_accepts_amount boolean default false)
 returns text
 language plpgsql volatile
 as $$
@@ -103,20 +109,22 @@ begin
   if engine.stripe_text(v_event -> 'id') is null then
     -- Never read better than the first time, but it makes way for others.
     update playground.stripe_events
-    set attempts = attempts + 1, next_try_at = v_now + engine.pause_after(attempts)
-    where received_at = p_received_at and event_id = p_event_id;
+    set reason = 'unreadable', attempts = attempts + 1, next_try_at = v_now + engine.pause_after(attempts)
+    where received_at = p_received_at and event_id = p_event_id and state = 'parked';
     return 'parked';
   end if;
-  v_outcome := engine.handle_event(p_event_id, v_event);
+  v_outcome := engine.handle_event(p_event_id, v_event, p_accepts_amount);
+  -- An operator may have dismissed it meanwhile: that stands, unless the event has now been applied.
   update playground.stripe_events
   set state = v_outcome.state, reason = v_outcome.reason, waits_for = v_outcome.waits_for,
     account_id = coalesce(v_outcome.account_id, account_id), attempts = attempts + 1,
     handled_at = case when v_outcome.state <> 'parked' then v_now end,
     next_try_at = v_now + engine.pause_after(attempts)
-  where received_at = p_received_at and event_id = p_event_id;
+  where received_at = p_received_at and event_id = p_event_id
+    and (v_outcome.state <> 'parked' or not engine.is_dismissed(state, reason));
   return v_outcome.state;
 end $$;
-comment on function engine.retry_event(timestamptz, text) is 'Applies an event of the inbox again and keeps what became of it; returns its state.';
+comment on function engine.retry_event(timestamptz, text, boolean) is 'Applies an event of the inbox again and keeps what became of it (p_accepts_amount: engine.handle_event); returns its state.';
 
 create or replace function engine.retry_waiting(p_waits_for text)
 returns void
