@@ -22,8 +22,8 @@ with person as (
 )
 select g.cohort, g.month_number, g.month, g.people, coalesce(a.people, 0) as active_people,
   round(100 * coalesce(a.people, 0)::numeric / g.people, 2) as retained_percent,
-  coalesce(r.cents, 0)::numeric / 100 as revenue_usd,
-  (sum(coalesce(r.cents, 0)) over (partition by g.cohort order by g.month))::numeric / 100 as cumulative_revenue_usd
+  coalesce(r.cents, 0) * 0.01 as revenue_usd,
+  sum(coalesce(r.cents, 0)) over (partition by g.cohort order by g.month) * 0.01 as cumulative_revenue_usd
 from grid g
 left join active a on a.cohort = g.cohort and a.month = g.month
 left join revenue r on r.cohort = g.cohort and r.month = g.month;

@@ -26,10 +26,10 @@ with lots as (
   full join playground.payments y on y.account_id = i.account_id and y.invoice_id = i.invoice_id
   where i.invoice_id is not null or y.paid_at is not null
 ), back as (
-  select source, currency, sum(back_cents)::numeric / 100 as money from payment group by 1, 2
+  select source, currency, sum(back_cents) * 0.01 as money from payment group by 1, 2
 ), without_credits as (
   -- A plan without credits earns as time passes; what paid for no period earns nothing.
-  select source, currency, sum(paid_cents)::numeric / 100 as paid, sum(least(paid_cents, back_cents))::numeric / 100 as refunded,
+  select source, currency, sum(paid_cents) * 0.01 as paid, sum(least(paid_cents, back_cents)) * 0.01 as refunded,
     sum(round((paid_cents - least(paid_cents, back_cents))::numeric / 100 * share_left, 12)) as deferred
   from payment
   where source in ('access', 'unassigned')
@@ -51,7 +51,7 @@ comment on column analytics.deferred_revenue_new.paid is 'Money that came in, in
 comment on column analytics.deferred_revenue_new.recognised is 'Value of the credits that runs used, or of the time that has passed, in currency.';
 comment on column analytics.deferred_revenue_new.breakage is 'Value of the credits that expired unused, in currency.';
 comment on column analytics.deferred_revenue_new.refunded is 'Value of the credits taken back for refunds and lost disputes, in currency: less than the money when they had been used.';
-comment on column analytics.deferred_revenue_new.deferred is 'Value of the credits that are left, held, suspended or on their way as a gift, or of the time to come, in currency.';
+comment on column analytics.deferred_revenue_new.deferred is 'Value of the credits that are left, held, suspended or on their way as a gift, those of people who have left included, or of the time to come, in currency.';
 comment on column analytics.deferred_revenue_new.rounding is 'What prices of one credit, rounded to 12 places, leave of paid, in currency.';
 comment on column analytics.deferred_revenue_new.credits is 'Credits that are left, gifts under way included.';
 comment on column analytics.deferred_revenue_new.money_back is 'Money refunded and lost in disputes, in currency; what it exceeds refunded by is the house''s loss.';

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import pytest
+from psycopg import Connection
 
 from tests.py.analytics.money_history import History
 from tests.py.analytics.money_oracle import Oracle
@@ -22,6 +24,12 @@ KEYS = {
     "expiring_credits": ["day", "bucket"],
     "webhooks": ["day"],
 }
+# What a reader may set, or a driver sets for them. The last zone turns its clocks in the history's last weeks.
+SETTINGS = [
+    {"timezone": "Pacific/Auckland", "datestyle": "ISO, DMY", "intervalstyle": "sql_standard"},
+    {"timezone": "America/St_Johns", "extra_float_digits": "-15", "default_transaction_isolation": "serializable"},
+    {"timezone": "AAA0BBB,M5.1.0,M10.5.0", "search_path": "analytics, pg_catalog"},
+]
 SUMS = "select lines, amount from rollup.line_months where type = 'spend' order by month desc limit 1"
 
 
@@ -90,6 +98,17 @@ def test_what_was_charged_is_worth_what_was_paid_for_it(lived: Database, oracle:
     assert all(row == {name: expected[key][name] for name in row} for key, row in shown.items())
 
 
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_no_setting_of_its_reader_changes_a_figure(lived: Database, settings: dict[str, str]) -> None:
+    views = [name for (name,) in lived.rows("select name from engine.analytics_caches()")]
+    with lived.connect("scrip_analyst") as plain, lived.connect("scrip_analyst") as other:
+        for name, value in settings.items():
+            other.execute("select pg_catalog.set_config(%s, %s, false)", [name, value])
+        for view in views:
+            query = cast(LiteralString, f"select * from analytics.{view}_now")
+            assert sorted(map(repr, in_utc(other, query))) == sorted(map(repr, in_utc(plain, query))), view
+
+
 def test_money_is_earned_broken_refunded_or_owed(lived: Database) -> None:
     for key, row in read(lived, "analytics.deferred_revenue", KEYS["deferred_revenue"]).items():
         parts = [row[name] for name in ("recognised", "breakage", "refunded", "deferred", "rounding")]
@@ -98,6 +117,17 @@ def test_money_is_earned_broken_refunded_or_owed(lived: Database) -> None:
     [(paid, back)] = lived.rows(f"select sum(paid), sum(money_back) from analytics.deferred_revenue {in_usd}")
     [(gross, returned)] = lived.rows(f"select sum(gross), sum(refunds + disputes_lost) from analytics.revenue {in_usd}")
     assert (paid, back) == (gross, returned), "two views of the same money"
+
+
+def test_what_people_paid_is_the_same_money_in_each_view(lived: Database) -> None:
+    """Of cohorts and of each person; what organisations pay is in neither, and has a part of revenue of its own."""
+    net = lived.value("""
+        select sum(case kind when 'paid' then cents else -cents end) * 0.01
+        from engine.money_flows
+        where currency = 'usd' and product <> 'verified'
+    """)
+    assert net == lived.value("select sum(revenue_usd) from analytics.cohorts")
+    assert net == lived.value("select sum(lifetime_revenue_usd) from analytics.user_cost_analytics")
 
 
 def test_credit_flow_ends_with_what_people_have(lived: Database) -> None:
@@ -185,6 +215,13 @@ def test_the_sums_read_what_is_new_and_not_the_history(lived: Database) -> None:
             where schemaname = 'playground' and relname in ('transactions', 'transaction_parts', 'grants') order by 1
         """).fetchall()
     assert reads == [("grants", new), ("transaction_parts", new), ("transactions", new)]
+
+
+def in_utc(connection: Connection, query: LiteralString) -> list[list[Any]]:
+    return [
+        [value.astimezone(UTC) if isinstance(value, datetime) else value for value in row]
+        for row in connection.execute(query)
+    ]
 
 
 def grant(database: Database, user_id: UUID, kind: str) -> None:
