@@ -40,17 +40,18 @@ returns playground.accounts
 language plpgsql volatile
 as $$
 declare
-  v_account_id uuid;
+  -- Look-ups by key: a join would be run again by everybody who waited for the lock.
+  v_account_id constant uuid := coalesce(p_account_id, (select account_id from playground.users where user_id = p_user_id));
   v_account playground.accounts;
 begin
-  -- Two look-ups by key: a join would be run again by everybody who waited for the lock.
-  select coalesce(p_account_id, account_id) into v_account_id
-  from playground.users
-  where user_id = p_user_id and deleted_at is null;
+  if v_account_id is not null then
+    v_account := engine.lock_account(v_account_id);
+  end if;
+  -- Under the lock: who was deleted while this call waited for it is not there any more.
+  perform from playground.users where user_id = p_user_id and deleted_at is null;
   if not found then
     perform engine.refuse('SCA02', 'This user does not exist.');
   end if;
-  v_account := engine.lock_account(v_account_id);
   if v_account.next_due_at <= v_account.last_instant then
     return engine.touch_account(v_account_id);
   end if;
