@@ -59,6 +59,12 @@ def test_it_is_durable_listens_to_nobody_else_and_has_a_scheduler(cluster: Clust
     assert cluster.socket.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("durable", [True, False])
+def test_no_session_runs_under_the_checker_s_hooks(reachable_folder: Path, durable: bool) -> None:
+    cluster = Cluster(reachable_folder, require_postgres(for_tests=True), durable=durable)
+    assert "plpgsql_check" not in cluster.preload()
+
+
 def test_peer_authentication_knows_the_roles_and_no_others(cluster: Cluster) -> None:
     cluster.start()
     with psycopg.connect(cluster.url(), autocommit=True) as connection:
