@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from tests.py.gateway.world import API, Person, Reply, World
+from tests.py.gateway.world import API, PACKAGE, Person, Reply, World
 
 COST_CAP = f"{API}/playground/cost-cap"
 JSON = {"Content-Type": "application/json"}
@@ -58,12 +58,23 @@ async def test_nobody_caps_without_being_somebody(lonely: World):
 
 async def test_one_run_too_many_at_once_is_asked_to_come_back_soon(world: World):
     person = world.person(unlimited=False)
-    world.value("select count(admin.set_user_limit(%s, 'tests', p_concurrent_runs => 0))", person.id)
+    world.value("select count(admin.set_user_limit(%s, 'tests', p_concurrent_runs => 1))", person.id)
+    begun = "select refusal from api.reserve_run(%s, %s, null, 'Hi', null, null, false, null, null, null, null)"
+    assert world.value(begun, person.id, PACKAGE) is None
     refused = await world.run(person)
     assert (refused.status, refused.error) == (429, "throttled")
     assert refused.json["limitSource"] == "runs_concurrent"
-    assert (refused.json["limit"], refused.json["used"]) == (0, 0)
+    assert (refused.json["limit"], refused.json["used"]) == (1, 1)
     assert refused.headers["Retry-After"] == "2"
+
+
+async def test_who_may_have_no_run_at_once_is_not_told_to_wait_for_one_to_end(world: World):
+    person = world.person(unlimited=False)
+    world.value("select count(admin.set_user_limit(%s, 'tests', p_concurrent_runs => 0))", person.id)
+    refused = await world.run(person)
+    assert (refused.status, refused.json["limitSource"]) == (429, "runs_concurrent")
+    assert (refused.json["limit"], refused.json["used"], refused.json["resetsAt"]) == (0, 0, None)
+    assert refused.headers["Retry-After"] == "3600"
 
 
 async def test_a_provider_that_is_stopped_is_told_with_the_reason(world: World):
