@@ -22,6 +22,8 @@ from scripts.setup.system import find_postgres, put_on_path
 
 ROLE = "scrip_analyst"
 NONE = "–"
+# What begins a formula; names of packages begin with @.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -57,10 +59,7 @@ def write_report(url: str, month: str, folder: Path) -> Path:
     # Of each month its own: another month's page does not take this one's tables away.
     (folder / month).mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        with (folder / month / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(table.columns)
-            writer.writerows(table.rows)
+        write_csv(folder / month / f"{name}.csv", table)
     # Autoescaping: package names are people's own words.
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, finalize=_shown
@@ -88,6 +87,18 @@ def write_report(url: str, month: str, folder: Path) -> Path:
         encoding="utf-8",
     )
     return page
+
+
+def write_csv(path: Path, table: Table) -> None:
+    """A table as CSV. A text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.columns)
+        writer.writerows([_as_text(value) for value in row] for row in table.rows)
+
+
+def _as_text(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from scripts.reporting.__main__ import main, write_report
+from scripts.reporting.__main__ import main, write_csv, write_report
+from scripts.reporting.charts import Table
 from scripts.reporting.sections import SECTIONS, STATEMENTS
 from tests.py.support.database import Database
 
@@ -126,7 +127,8 @@ def test_each_figure_of_a_table_is_in_its_file(page: Page, folder: Path) -> None
         with (folder / MONTH / f"{section.name}.csv").open(newline="") as file:
             header, *rows = csv.reader(file)
         shown = page.tables.get(section.name, [])
-        assert [[value or "–" for value in row] for row in rows] == shown[1:]
+        # What a spreadsheet must not take for a formula has an apostrophe there.
+        assert [[value.removeprefix("'") or "–" for value in row] for row in rows] == shown[1:]
         assert not rows or [name.replace("_", " ") for name in header] == shown[0]
 
 
@@ -209,6 +211,21 @@ def test_what_people_wrote_is_only_text(busy: Database, tmp_path: Path) -> None:
         busy.rows("update playground.packages set name = %s", [PACKAGE])
     assert "<script" not in text
     assert "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1-1", "@sum(1)", "\t=1", "\r=1", PACKAGE])
+def test_no_spreadsheet_takes_a_name_for_a_formula(tmp_path: Path, name: str) -> None:
+    write_csv(tmp_path / "packages.csv", Table(["package", "runs"], [[name, 3]]))
+    with (tmp_path / "packages.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["package", "runs"], [f"'{name}", "3"]]
+
+
+def test_figures_stay_figures_in_a_spreadsheet(folder: Path) -> None:
+    """Also those below zero."""
+    with (folder / MONTH / "margin_by_model.csv").open(newline="") as file:
+        margins = [row["margin_usd"] for row in csv.DictReader(file)]
+    assert margins
+    assert all(Decimal(margin) < 0 for margin in margins)
 
 
 def test_a_month_without_anything_is_a_page_too(busy: Database, tmp_path: Path) -> None:
