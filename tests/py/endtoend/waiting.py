@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 # Far longer than anything waited for here takes; only a test that is about to fail ever sees the end of it.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 LOOK_AGAIN_SECONDS = 0.01
 
 

@@ -12,7 +12,7 @@ async def exchange(address: str, octets: bytes, *, then_close: bool = False) -> 
         writer.write(octets)
         if then_close:
             writer.write_eof()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             return await _read_all(reader)
     finally:
         writer.close()

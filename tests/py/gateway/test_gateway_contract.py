@@ -245,7 +245,7 @@ def test_every_answer_conforms(
         if mode is GenerationMode.POSITIVE and len(repr(case.body)) % 2:
             # What is made up is not found; every other request shall get further.
             get_further(case, known_ids)
-        response = case.call(base_url=elsewhere.address, headers=headers, timeout=30)
+        response = case.call(base_url=elsewhere.address, headers=headers, timeout=120)
         case.validate_response(response, checks=CHECKS)  # pyright: ignore[reportArgumentType]
         assert response.headers["x-request-id"]
 
@@ -270,7 +270,7 @@ class TestDocument:
         import json
         import urllib.request
 
-        with urllib.request.urlopen(f"{elsewhere.address}/openapi.json", timeout=30) as answer:
+        with urllib.request.urlopen(f"{elsewhere.address}/openapi.json", timeout=120) as answer:
             assert json.load(answer) == json.loads(json.dumps(DOCUMENT))
 
     def test_its_version_is_the_projects(self):

@@ -119,7 +119,7 @@ async def test_a_database_away_is_a_503_and_readiness_says_so(proxied: World, da
         assert int(reply.headers["Retry-After"]) >= 1
     assert (await proxied.get("/healthz")).status == 200
     database_proxy.accept()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not (await proxied.get("/readyz")).json["checks"]["database"]:
             pass
     assert (await proxied.run(person)).status == 200

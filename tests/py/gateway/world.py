@@ -23,7 +23,7 @@ from tests.py.support.database import Database
 from tests.py.support.tokens import TOKEN_SECRET as SECRET
 
 API = "/api/v1"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 CRON_TOKEN = "c" * 40
 METRICS_TOKEN = "m" * 40
 PACKAGE = "@tests/one-sentence"

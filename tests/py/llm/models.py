@@ -14,7 +14,7 @@ from gateway.llm.simulator import Simulator
 from gateway.llm.simulator.behaviour import Behaviour, Pause, Script
 
 MODELS = {"anthropic": "claude-test", "openai": "gpt-test"}
-LONG = 30.0  # seconds: longer than any test takes that does not hang
+LONG = 120.0  # seconds: longer than any test takes that does not hang
 SHORT = 0.5  # seconds: a limit that a test runs into, after a busy machine has got as far as it should
 BASE_PATHS = {"anthropic": "", "openai": "/v1"}
 PROMPT = "# House rules\n" + "Answer in one sentence and name the file that you mean. " * 100

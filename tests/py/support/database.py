@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, LiteralString, cast
 
@@ -14,7 +14,11 @@ from gateway.version import ROOT
 from scripts.setup import address
 
 # Far longer than anything waited for here takes; only a test that is about to fail ever sees the end of it.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
+# Partitions are made for three months ahead.
+_NOW = datetime.now(UTC)
+_THIS_MONTH = _NOW.year * 12 + _NOW.month - 1
+_LATER_MONTHS = [f"y{month // 12:04}m{month % 12 + 1:02}" for month in range(_THIS_MONTH + 3, _THIS_MONTH + 6)]
 
 
 class Database:
@@ -61,8 +65,12 @@ class Database:
         return done
 
     def dump_schema(self) -> str:
-        """Everything but data, as pg_dump writes it; equal text means an equal schema."""
-        command = ["pg_dump", "--schema-only", self.admin_url]
+        """Everything but data, as pg_dump writes it; equal text means an equal schema.
+
+        Months that a load makes only because another one has begun since the tests started are left out.
+        """
+        later = [f"--exclude-table=playground.*_{month}" for month in _LATER_MONTHS]
+        command = ["pg_dump", "--schema-only", *later, self.admin_url]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         # Newer versions write a random key around the script.
         return "\n".join(line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict")))

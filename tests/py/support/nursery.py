@@ -13,7 +13,7 @@ from pathlib import Path
 from gateway.version import ROOT
 from scripts.setup.processes import Child
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 
 
 class Adopted:
