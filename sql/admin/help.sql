@@ -20,8 +20,16 @@ as $$
     where n.nspname in ('admin', 'analytics')
       and c.relkind = 'v'
   ) as listed
-  where strpos(lower(concat(listed.name, ' ', listed.about)), lower(btrim(p_about))) > 0
-  order by listed.name <> lower(btrim(p_about)), strpos(listed.name, lower(btrim(p_about))) = 0, listed.name, listed.arguments
+  where not exists (
+    select
+    from regexp_split_to_table(lower(btrim(p_about)), '\s+') as word
+    where strpos(lower(concat(listed.name, ' ', listed.about)), word) = 0
+  )
+  order by
+    listed.name <> lower(btrim(p_about)),
+    strpos(replace(listed.name, '_', ' '), replace(lower(btrim(p_about)), '_', ' ')) = 0,
+    listed.name,
+    listed.arguments
 $$;
 comment on function admin.help(text) is
-  'When you do not know what it is called: functions and views for operators with these words in name or description, names first, and how they are called. select * from admin.help(''limit''); one with everything it says: select * from admin.help(''set_user_limit'') \gx';
+  'When you do not know what it is called: functions and views for operators with all of these words in name or description, names first, and how they are called. select * from admin.help(''limit''); one with everything it says: select * from admin.help(''set_user_limit'') \gx';

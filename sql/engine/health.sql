@@ -45,7 +45,7 @@ as $$
   from state
   union all
   select 'heartbeat', not has_scheduler or coalesce(heartbeat_at > p_instant - job_late_after, false), coalesce(date_trunc('second', p_instant - heartbeat_at)::text, 'never'),
-    case when has_scheduler then 'since jobs.beat last ran, every minute; when none of admin.jobs runs, switch one off and on: admin.set_jobs_active' else 'this database has no pg_cron: what is due is done when an account is touched' end
+    case when has_scheduler then 'since jobs.beat last ran, every minute (wait for one after the first deploy); when no job of admin.jobs runs: select admin.set_jobs_active(false, ''wake'', ''beat''), then the same with true' else 'this database has no pg_cron: what is due is done when an account is touched' end
   from state cross join settings
   union all
   select 'ledger', ledger_violations = 0 and (not has_scheduler or coalesce(ledger_verified_at > p_instant - job_late_after, false)), ledger_violations::text,

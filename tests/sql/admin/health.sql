@@ -1,6 +1,8 @@
 begin;
 \ir ../helpers.psql
 select plan(3);
+-- As of one instant: ages are shown in seconds.
+select tests.freeze(now());
 select bag_eq('select name, is_ok, value from admin.health()', 'select name, is_ok, value from engine.health(engine.now())', 'the state of everything, now');
 update playground.providers set is_enabled = false where provider = 'openai';
 select is((array_agg(name))[1:1], array['provider openai'], 'what is not well comes first')
