@@ -55,6 +55,9 @@ begin
     end if;
     charged := coalesce(v_hold.charged, 0);
     body := engine.result_of(v_hold);
+    if body is null then
+      perform engine.refuse('SCH02', 'This run is over, and what it used is not kept any more.');
+    end if;
   end if;
   return next;
 end $$;

@@ -68,7 +68,7 @@ as $$
   from playground.usage u
   where u.account_id = p_hold.account_id and u.reserved_at = p_hold.reserved_at and u.hold_id = p_hold.hold_id
 $$;
-comment on function engine.result_of(playground.holds) is 'The answer of a settled run once more, from what is stored of it. Null when the run used nothing.';
+comment on function engine.result_of(playground.holds) is 'The answer of a settled run once more, from what is stored of it. Null when the run used nothing, or its usage is not kept any more.';
 
 create or replace function engine.settle_late(
   p_hold playground.holds, p_instant timestamptz, p_outcome text, p_user_input text, p_answer text,
@@ -89,9 +89,12 @@ begin
   v_cost_usd := engine.cost_of(
     v_usage.p_input, v_usage.p_output, v_usage.p_cache_read, v_usage.p_cache_write,
     v_price.input_price, v_price.output_price, v_price.cache_read_price, v_price.cache_write_price);
-  select * into strict v_before
+  select * into v_before
   from playground.usage
   where account_id = p_hold.account_id and reserved_at = p_hold.reserved_at and hold_id = p_hold.hold_id;
+  if not found then
+    v_before := engine.restore_abandoned_usage(p_hold);
+  end if;
   -- What the estimate drew from the bought budget stays drawn; the rest of the cost is the tier's.
   update playground.usage
   set outcome = 'late', usage_source = v_usage.usage_source, answered_model = p_answered_model, is_answered_model_unknown = v_price.is_unknown,

@@ -201,3 +201,28 @@ begin
 end $$;
 comment on function engine.record_usage(playground.holds, text, text, bigint, bigint, bigint, bigint, bigint, numeric, numeric, text, boolean, text, integer, boolean, timestamptz) is
   'Writes the usage row of a hold (cost in US dollars), and what the sums of rollup are to take from it; alerts when nobody knows the model that answered and when the input was underestimated beyond the setting, and returns how often.';
+
+create or replace function engine.restore_abandoned_usage(p_hold playground.holds)
+returns playground.usage
+language plpgsql volatile
+as $$
+declare
+  v_restored playground.usage;
+begin
+  insert into playground.usage (
+    account_id, reserved_at, hold_id, user_id, session_id, package_id, package_version, model, tier, outcome, usage_source, is_comparison, is_simulated,
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, input_tokens_estimated, tokens_beyond_hold, credits, cost_usd, budget_usd, recorded_at)
+  select
+    p_hold.account_id, p_hold.reserved_at, p_hold.hold_id, p_hold.user_id, p_hold.session_id, p_hold.package_id, p_hold.package_version, p_hold.model,
+    p_hold.tier, 'abandoned', used.usage_source, p_hold.is_comparison, false,
+    used.p_input, used.p_output, 0, 0, p_hold.input_tokens_estimated,
+    greatest(0, used.p_input + used.p_output - floor(p_hold.credits / p_hold.multiplier)::bigint * p_hold.tokens_per_credit), 0,
+    cost.usd, least(p_hold.budget_held_usd, greatest(0, cost.usd - p_hold.cost_held_usd)), p_hold.closed_at
+  from engine.read_usage('abandoned', '', p_hold.input_tokens_estimated, p_hold.max_output_tokens, null, null, null, null) as used
+  cross join lateral engine.price_of_answer(p_hold.model, p_hold.price_effective_from, null, p_hold.reserved_at) as price
+  cross join lateral (select engine.cost_of(used.p_input, used.p_output, 0, 0, price.input_price, price.output_price, 0, 0) as usd) as cost
+  returning * into strict v_restored;
+  return v_restored;
+end $$;
+comment on function engine.restore_abandoned_usage(playground.holds) is
+  'Writes the usage row of an abandoned run once more, whose month was retired: what its hold''s end had recorded (cost in US dollars), which the sums hold already. It goes again with the next retirement.';

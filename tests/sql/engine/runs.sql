@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(49);
+select plan(59);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user_with(100) as ann_id, tests.make_user_with(100) as bob_id \gset
 
@@ -141,5 +141,38 @@ select tests.advance('4 minutes'), tests.settle(:'eve_id', :'run', 10, 1) \g /de
 select is((cost_usd, budget_usd)::text, '(0.200000000000,0.200000000000)', 'a late answer that cost less than what it drew from the bought budget counts that') from playground.usage where account_id = :'eve_id';
 select is(trim_scale(cost_usd), 0::numeric, 'and the tier''s windows nothing') from playground.cost_windows where user_id = :'eve_id' and kind = 'day';
 select is((cost_budget_usd, cost_budget_held_usd)::text, '(13.800000000000,0.000000000000)', 'what was drawn stays drawn') from playground.accounts where account_id = :'eve_id';
+-- Its month of usage may have been retired by then.
+select tests.freeze('2025-02-10 12:00:00+00');
+select tests.make_user_with(100) as flo_id \gset
+select tests.reserve(:'flo_id', p_idempotency_key => 'old') as old, tests.reserve(:'flo_id') as older \gset
+select tests.settle(:'flo_id', :'older') \g /dev/null
+select tests.advance('1 hour'), api.get_balance(:'flo_id') \g /dev/null
+select to_jsonb(u) as abandoned from playground.usage u where hold_id = (:'old'::jsonb ->> 'hold_id')::uuid \gset
+create function tests.retire_all()
+returns void
+language plpgsql
+as $$
+begin
+  perform jobs.retire_partitions();
+  perform tests.advance('1 hour');
+  while jobs.retire_partitions() > 0 loop
+  end loop;
+end $$;
+select tests.freeze('2027-05-20 12:00:00+00'), tests.retire_all() \g /dev/null
+select is_empty(format('select from playground.usage where user_id = %L', :'flo_id'), 'usage of 26 months ago is not kept');
+select tests.settle(:'flo_id', :'old', 1000, 200, p_answer => 'At last.') as settled \gset
+select is(
+  (:'settled'::jsonb ->> 'body')::jsonb - '{id,conversationId}'::text[],
+  '{"response": "At last.", "creditsSpent": 0, "creditsRemaining": 104, "tokensUsed": 1200, "costUsd": 0.006, "durationMs": 7, "model": "sonnet", "stopReason": "end_turn", "simulated": true,
+    "usage": {"inputTokens": 1000, "outputTokens": 200, "cacheReadTokens": 0, "cacheWriteTokens": 0}}'::jsonb, 'a run of then that answers now is an answer');
+select is(trim_scale(sum(cost_usd)), 0.00705, 'what it cost takes the place of what its end had estimated') from rollup.usage_changes where user_id = :'flo_id';
+select is(cost_usd::numeric, 0.00705, 'in the window of its month as well') from playground.cost_windows where user_id = :'flo_id' and kind = 'month' and starts_at = '2025-02-01 00:00:00+00';
+select is(string_agg(content, ' ' order by number), 'Hello At last.', 'the person finds it in the conversation') from playground.messages where session_id = (:'old'::jsonb ->> 'session_id')::uuid;
+select is(tests.settle(:'flo_id', :'old', 1, 1), :'settled'::jsonb, 'a repeat gets the same');
+select is_empty(format('select * from admin.verify_ledger() where account_id = %L', :'flo_id'), 'the books hold');
+select tests.advance('1 day'), tests.retire_all() \g /dev/null
+select throws_ok(format('select tests.settle(%L, %L)', :'flo_id', run), 'SCH02', null, about)
+from (values (:'old'::jsonb, 'until its usage is retired once more'), (:'older', 'as a run that was settled then')) as listed (run, about);
+select is(to_jsonb(engine.restore_abandoned_usage(h)) - 'recorded_at', :'abandoned'::jsonb - 'recorded_at', 'what is written once more is what was written') from playground.holds h where hold_id = (:'old'::jsonb ->> 'hold_id')::uuid;
 select * from finish();
 rollback;
