@@ -8,6 +8,11 @@ as $$
 declare
   v_account playground.accounts;
 begin
+  -- In any other, what is read under a lock is what was there before it.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise feature_not_supported using message = 'Accounts are locked in transactions that read what is committed, and in no others.',
+      hint = 'set default_transaction_isolation = ''read committed'';';
+  end if;
   select * into v_account from playground.accounts where account_id = p_account_id for no key update;
   if not found then
     perform engine.refuse('SCA02', 'This account does not exist.');
@@ -16,7 +21,7 @@ begin
   v_account.last_instant := greatest(engine.now(), v_account.last_instant);
   return v_account;
 end $$;
-comment on function engine.lock_account(uuid) is 'Locks an account; last_instant of the returned row is the instant of the whole call. SCA02 when it does not exist.';
+comment on function engine.lock_account(uuid) is 'Locks an account; last_instant of the returned row is the instant of the whole call. SCA02 when it does not exist; an error in transactions that are not read committed.';
 
 create or replace function engine.touch_account(p_account_id uuid)
 returns playground.accounts

@@ -9,12 +9,12 @@ declare
   v_difference integer := octet_length(p_left) # octet_length(p_right);
 begin
   -- Looks at every octet whatever it finds: the time taken tells nothing about where two digests differ.
-  for v_i in 0 .. least(octet_length(p_left), octet_length(p_right)) - 1 loop
+  for v_i in 0 .. coalesce(least(octet_length(p_left), octet_length(p_right)), 0) - 1 loop
     v_difference := v_difference | (get_byte(p_left, v_i) # get_byte(p_right, v_i));
   end loop;
-  return v_difference = 0;
+  return coalesce(v_difference = 0, false);
 end $$;
-comment on function engine.is_same_digest(bytea, bytea) is 'Compares two digests in a time that does not depend on their content.';
+comment on function engine.is_same_digest(bytea, bytea) is 'Compares two digests in a time that does not depend on their content; what is missing is like nothing.';
 
 create or replace function engine.signed_mode(p_payload bytea, p_signature text, p_instant timestamptz)
 returns boolean

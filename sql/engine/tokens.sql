@@ -48,12 +48,13 @@ declare
   -- What two clocks may differ by, in seconds.
   v_leeway constant integer := 5;
 begin
-  if octet_length(p_token) > 2048 or p_token !~ '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}$' then
+  -- No backslash here: whoever has a session may set standard_conforming_strings, and with it what one means.
+  if octet_length(p_token) > 2048 or p_token !~ '^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]{43}$' then
     return false;
   end if;
   v_parts := string_to_array(p_token, '.');
   -- Nothing is read that nobody signed. The one algorithm is taken whatever the header says, which is held against it after.
-  if not engine.is_signed(v_parts[1] || '.' || v_parts[2], v_parts[3], p_instant) then
+  if engine.is_signed(v_parts[1] || '.' || v_parts[2], v_parts[3], p_instant) is not true then
     return false;
   end if;
 

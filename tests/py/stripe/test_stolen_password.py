@@ -13,7 +13,7 @@ from tests.py.ledger.world import Caller, import_package, reserve
 from tests.py.stripe.objects import charge, event, invoice, new_id, payment_intent, subscription
 from tests.py.stripe.plunder import Loot, attempts, doors
 from tests.py.stripe.shop import SECRET, Payer, Shop, as_bytes, sign
-from tests.py.support.tokens import TOKEN_SECRET
+from tests.py.support.tokens import TOKEN_SECRET, token_of
 
 ROUNDS = 90
 SEED = 20_261_121
@@ -260,3 +260,40 @@ def run_with_shadows(shop: Shop, spoils: list[Payer], inside: psycopg.Connection
             refused_as[(error.sqlstate or "")[:2]] += 1
     assert set(refused_as) <= REFUSED
     return seen
+
+
+UNSIGNED = ("", ".", f".{'A' * 43}", f"A{'A' * 43}", f".{'A' * 44}", f"..{'A' * 43}")
+SETTINGS = ("standard_conforming_strings = off", "transform_null_equals = on", "client_encoding = 'SQL_ASCII'")
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_no_setting_of_a_session_makes_a_token_of_what_nobody_signed(shop: Shop, spoils: list[Payer], setting: str):
+    admin = spoils[0].id
+    head, claims, _ = token_of(admin).split(".")
+    grant = "select * from api.grant_user_credits(%s::uuid, %s, 'r', %s::uuid, 1000, 'So that it is mine', 'admin')"
+    before = credits_by_type(shop)
+    # A session of its own: functions are read when they are first called.
+    with shop.database.connect("scrip_gateway") as connection:
+        connection.execute(f"set {setting}")  # type: ignore[arg-type]
+        for token in [head + "." + claims + end for end in UNSIGNED] + [head + claims, token_of(admin)[:-1] + "."]:
+            with pytest.raises(psycopg.DatabaseError) as refused:
+                connection.execute(grant, [admin, token, admin])
+            assert refused.value.sqlstate == "SCA01", token
+    assert credits_by_type(shop) == before
+
+
+def test_no_snapshot_of_before_widens_the_day_s_bound(shop: Shop, spoils: list[Payer]):
+    given = shop.value("select coalesce(sum(credits), 0) from playground.signup_claims")
+    shop.value("select admin.set_setting('signup_credits_per_day', %s, 'for a test')", str(given + 5))
+    register = "select api.register_user(%s, null, 'x', sha256(%s::bytea))"
+    for level in ("repeatable read", "serializable"):
+        with shop.database.connect("scrip_gateway") as one, shop.database.connect("scrip_gateway") as other:
+            for connection in (one, other):
+                connection.execute(f"begin isolation level {level}")  # type: ignore[arg-type]
+                connection.execute("select api.list_packs()")
+            for number, connection in enumerate((one, other)):
+                address = f"{level.split()[0]}{number}@scrip.example"
+                with pytest.raises(psycopg.errors.FeatureNotSupported):
+                    connection.execute(register, [address, address])
+                connection.execute("rollback")
+    assert shop.value("select sum(credits) from playground.signup_claims") == given

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../stripe.psql
-select plan(33);
+select plan(36);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.open_shop();
 
@@ -46,6 +46,7 @@ select results_eq(
   $$ values (null::boolean, false) $$, 'after that only the new one is');
 
 select is(engine.is_same_digest('\x00ff', '\x00ff'), true, 'equal digests are the same');
+select is(engine.is_same_digest(l, r), false, 'what is missing is like nothing') from (values ('\x00ff'::bytea, null::bytea), (null, '\x00ff'), (null, null)) as listed (l, r);
 select ok(not engine.is_same_digest(l, r), format('%s and %s are not', l, r))
 from (values ('\x00ff'::bytea, '\x01ff'::bytea), ('\x00ff', '\x00fe'), ('\x00ff', '\x00')) as listed (l, r);
 select * from finish();
