@@ -256,7 +256,11 @@ class NewLimits(Fields):
     throttle_on_exceed: Annotated[bool, Meta(description="False: only alerts, refusing nobody.")] | None = None
     reason: Annotated[str, Meta(max_length=500, description="Why; needed but for a dry run.")] | None = None
     dry_run: Annotated[
-        bool, Meta(description="Change nothing; list who would have been refused in the last 30 days.")
+        bool,
+        Meta(
+            description="Change nothing; list who would have been refused in the last 30 days by `monthlyUsd`, "
+            "`dailyUsd` and `runsPerHour`."
+        ),
     ] = False
 
 

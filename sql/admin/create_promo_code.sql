@@ -27,8 +27,8 @@ begin
   if p_expires_at <= v_now then
     perform engine.refuse('SCD02', 'The code would be over already.');
   end if;
-  if p_credits_expire_after <= interval '0' then
-    perform engine.refuse('SCD02', 'Credits must live a while, or for good (null).');
+  if p_credits_expire_after <= interval '0' or p_credits_expire_after > interval '1000 years' then
+    perform engine.refuse('SCD02', 'Credits must live a while, 1000 years at most, or for good (null).');
   end if;
 
   insert into playground.promo_codes (code_key, code, credits, max_redemptions, expires_at, credits_expire_after, created_at)

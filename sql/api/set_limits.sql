@@ -19,6 +19,13 @@ begin
     perform engine.refuse_field('dailyUsd', 'must be 0 or more, below 100 million, with at most 12 decimals');
   end if;
   if p_is_dry_run then
+    -- Runs are replayed one after the other: nothing would be said of these.
+    if p_concurrent_runs is not null then
+      perform engine.refuse_field('concurrentRuns', 'cannot be tried in a dry run');
+    end if;
+    if not p_throttle_on_exceed then
+      perform engine.refuse_field('throttleOnExceed', 'must not be false in a dry run: then nobody is refused');
+    end if;
     -- Who would have been refused most comes first; more than a thousand is an answer of its own.
     select count(*), sum(refused_runs), coalesce(json_agg(json_build_object(
         'userId', user_id, 'email', email, 'limitSource', limit_source, 'firstRefusedAt', engine.iso(first_refused_at),
@@ -43,4 +50,4 @@ begin
   );
 end $$;
 comment on function api.set_limits(uuid, text, text, text, text, boolean, numeric, numeric, integer, integer, boolean) is
-  'PATCH /admin/cost-analytics/limits/{tier}. Changes limits of a tier, null leaves one as it is; or, as a dry run, changes nothing and lists up to 1000 people who would have been refused in the last 30 days under these monthly, daily and hourly limits. US dollars, runs. SCV01 for a wrong field or, but for a dry run, no reason; SCD02, SCD04 for an unknown tier; SCA01, SCA07.';
+  'PATCH /admin/cost-analytics/limits/{tier}. Changes limits of a tier, null leaves one as it is; or, as a dry run, changes nothing and lists up to 1000 people who would have been refused in the last 30 days under these monthly, daily and hourly limits. US dollars, runs. SCV01 for a wrong field, one that a dry run cannot try or, but for a dry run, no reason; SCD02, SCD04 for an unknown tier; SCA01, SCA07.';

@@ -1,6 +1,6 @@
 begin;
 \ir ../helpers.psql
-select plan(22);
+select plan(23);
 select tests.freeze('2026-11-20 12:00:00+00');
 select is(admin.create_promo_code(' Welcome_2026-a ', 50, 1000, '2026-12-01 00:00:00+00', 'a campaign', '90 days'), 'WELCOME_2026-A', 'a code is kept in upper case');
 select is(
@@ -18,7 +18,7 @@ from (values
   ('0', '1', null, null, 'credits must be positive'), ('-5', '1', null, null, 'not negative'), ('null', '1', null, null, 'and given'), ('1000000001', '1', null, null, 'and no slip of the finger'),
   ('1', '0', null, null, 'so must redemptions'), ('1', 'null', null, null, 'without a number nobody knows what it costs'),
   ('1', '1', '2026-11-20 12:00:00+00', null, 'it must not be over already'),
-  ('1', '1', null, '0 days', 'credits must live'), ('1', '1', null, '-1 day', 'for a while')
+  ('1', '1', null, '0 days', 'credits must live'), ('1', '1', null, '-1 day', 'for a while'), ('1', '1', null, '178000000 years', 'and end before all calendars')
 ) as listed (credits, max_redemptions, expires_at, live_for, what);
 select throws_ok($$ select admin.create_promo_code('another', 1, 1, null, ' ') $$, 'SCD03', null, 'a reason must be given');
 select throws_ok($$ select admin.create_promo_code('welcome_2026-A', 1, 1, null, 'x') $$, 'SCD05', null, 'a code is made once');

@@ -2,7 +2,7 @@ begin;
 \ir ../helpers.psql
 \ir ../tokens.psql
 \ir ../runs.psql
-select plan(19);
+select plan(22);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_user('ann@example.com') as ann_id, tests.make_user('bob@example.com') as bob_id \gset
 select admin.set_admin(:'ann_id', true, 'for a test') \g /dev/null
@@ -47,6 +47,11 @@ select is(
     'userId', :'bob_id', 'email', 'bob@example.com', 'limitSource', 'runs_hour', 'firstRefusedAt', '2026-11-20T12:00:00.000000Z', 'refusedRuns', 2, 'runs', 3))),
   'a dry run says who would have been refused, how often and by what');
 select is(tests.set_limits('free', p_dry => true, p_runs => 3) - 'limits', '{"dryRun": true, "refusedUsers": 0, "refusedRuns": 0, "refused": []}', 'or that nobody would');
+select throws_ok(format('select api.set_limits(%L, %L, null, %L, p_is_dry_run => true, %s)', :'ann_id', :'token', 'free', argument), 'SCV01', null, about)
+from (values
+  ('p_concurrent_runs => 0', 'what a dry run does not look at is no answer of it'), ('p_throttle_on_exceed => false', 'limits that refuse nobody would have refused nobody')
+) as listed (argument, about);
+select lives_ok(format('select api.set_limits(%L, %L, null, %L, p_is_dry_run => true, p_throttle_on_exceed => true)', :'ann_id', :'token', 'free'), 'that they refuse is what it shows');
 select is((select runs_per_hour from playground.tiers where tier = 'free'), 10, 'it changes nothing');
 select is((select count(*) from playground.audit_log), :lines::bigint, 'and leaves no line');
 select * from finish();
