@@ -15,7 +15,8 @@ WITHOUT_PG_CRON = (
     "what does not run by itself without pg_cron: expiry of holds and credits and monthly resets wait until an account "
     "is next used; the analysts' figures stand still; old answers, tokens and job records are not purged; the ledger "
     "is not verified and nobody is alerted of margin, spend or late jobs; an outside scheduler can "
-    "call POST /api/v1/playground/credits/cron/reset and /expire (CRON_TOKEN)"
+    "run the statements of sql/jobs/schedule.sql as a member of scrip_cron, or call "
+    "POST /api/v1/playground/credits/cron/reset and /expire (CRON_TOKEN)"
 )
 
 
