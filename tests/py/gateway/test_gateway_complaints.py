@@ -84,7 +84,9 @@ async def test_what_is_nested_too_deep_to_be_read_is_refused_for_its_first_field
     body = start + b"[" * 5000 + b"]" * 5000 + b"}"
     headers = {"Content-Type": "application/json"}
     reply = await lonely.call("POST", f"{API}/auth/register", data=body, headers=headers)
-    assert (reply.status, reply.json["fields"]) == (422, fields)
+    # A newer Python can read that deep, and then complains of the other fields as well.
+    assert reply.status == 422
+    assert fields.items() <= reply.json["fields"].items()
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, True])
