@@ -155,7 +155,7 @@ def test_a_line_that_commits_late_is_added_then_and_once(lived: Database) -> Non
         killed = lived.connect()
         killed.execute("begin")
         assert killed.execute("select engine.roll_up_ledger()").fetchone() == (1,)
-        lived.rows("select pg_terminate_backend(%s)", [killed.info.backend_pid], role="postgres")
+        lived.rows("select pg_terminate_backend(%s, 60000)", [killed.info.backend_pid], role="postgres")
         killed.close()
         assert roll_up(lived) == 1
         assert lived.rows(SUMS) == [(lines + 2, amount - 2)]

@@ -80,7 +80,7 @@ def test_who_is_killed_before_the_commit_leaves_all_for_the_next(
     with shop.connect("scrip_cron") as killed:
         killed.execute("begin")
         killed.execute(statement.encode())
-        shop.rows("select pg_terminate_backend(%s)", [killed.info.backend_pid], role="postgres")
+        shop.rows("select pg_terminate_backend(%s, 60000)", [killed.info.backend_pid], role="postgres")
         with pytest.raises(psycopg.OperationalError):
             killed.execute("commit")
     assert shop.value(RUNS) == before
@@ -99,7 +99,7 @@ def test_a_refresh_killed_in_the_middle_leaves_all_as_it_was(shop: Database, gat
             blocker.execute("refresh materialized view concurrently rollup.user_cost_analytics_cache")
             refreshing = pool.submit(killed.execute, REFRESH.encode())
             shop.wait_for_lock_waits()
-            shop.rows("select pg_terminate_backend(%s)", [killed.info.backend_pid], role="postgres")
+            shop.rows("select pg_terminate_backend(%s, 60000)", [killed.info.backend_pid], role="postgres")
             with pytest.raises(psycopg.OperationalError):
                 refreshing.result()
     assert (shop.value(RUNS), shop.rows("select * from rollup.refreshes order by name")) == before

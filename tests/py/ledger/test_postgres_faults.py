@@ -178,7 +178,8 @@ class StoppedSettle:
 
 async def test_a_session_terminated_in_the_middle_of_a_settle_has_charged_nothing(ledger: Database) -> None:
     stopped = StoppedSettle(ledger)
-    error = await stopped.killed_by(lambda pid: ledger.rows("select pg_terminate_backend(%s)", [pid], role="postgres"))
+    terminate = "select pg_terminate_backend(%s, 60000)"
+    error = await stopped.killed_by(lambda pid: ledger.rows(terminate, [pid], role="postgres"))
     assert isinstance(error, psycopg.OperationalError)
     stopped.assert_undone_and_then_done_once()
 

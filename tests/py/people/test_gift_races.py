@@ -136,7 +136,7 @@ def test_a_step_that_dies_is_done_by_the_job_once(gifts: Database) -> None:
             keeper.execute("lock table playground.notices in share row exclusive mode")
             step = pool.submit(worker.execute, STEPS)
             gifts.wait_for_lock_waits()
-            gifts.rows("select pg_terminate_backend(%s)", [worker.info.backend_pid], "postgres")
+            gifts.rows("select pg_terminate_backend(%s, 60000)", [worker.info.backend_pid], "postgres")
             assert isinstance(step.exception(), psycopg.OperationalError)
             assert (balance(gifts, giver), balance(gifts, receiver)) == (65, 5)
     gifts.assert_ledger_holds()
@@ -155,7 +155,7 @@ def test_a_revocation_that_dies_between_its_steps_is_done_by_the_job(gifts: Data
             keeper.execute("lock table playground.transaction_parts in share row exclusive mode")
             step = pool.submit(worker.execute, STEPS)
             gifts.wait_for_lock_waits()
-            gifts.rows("select pg_terminate_backend(%s)", [worker.info.backend_pid], "postgres")
+            gifts.rows("select pg_terminate_backend(%s, 60000)", [worker.info.backend_pid], "postgres")
             assert isinstance(step.exception(), psycopg.OperationalError)
     assert balance(gifts, receiver) == 105
     gifts.assert_ledger_holds()

@@ -15,6 +15,7 @@ from scripts.setup import address
 
 # Far longer than anything waited for here takes; only a test that is about to fail ever sees the end of it.
 PATIENCE_SECONDS = 180.0
+_PATIENT = "-c lock_timeout=60s -c statement_timeout=180s -c idle_in_transaction_session_timeout=180s"
 # Partitions are made for three months ahead.
 _NOW = datetime.now(UTC)
 _THIS_MONTH = _NOW.year * 12 + _NOW.month - 1
@@ -40,10 +41,15 @@ class Database:
         return address.with_login(self.admin_url, role, None)
 
     def connect(self, role: str = "scrip_owner") -> psycopg.Connection[tuple[Any, ...]]:
-        return psycopg.connect(self.url(role), autocommit=True)
+        """A session of that role which waits longer than the role would: a slow machine is no violation."""
+        return psycopg.connect(self._patient_url(role), autocommit=True)
 
     async def connect_async(self, role: str = "scrip_owner") -> psycopg.AsyncConnection[tuple[Any, ...]]:
-        return await psycopg.AsyncConnection.connect(self.url(role), autocommit=True)
+        return await psycopg.AsyncConnection.connect(self._patient_url(role), autocommit=True)
+
+    def _patient_url(self, role: str) -> str:
+        parts = conninfo_to_dict(self.url(role))
+        return make_conninfo("", **{**parts, "options": f"{parts.get('options') or ''} {_PATIENT}".strip()})
 
     def rows(self, statement: str, parameters: Sequence[Any] | None = None, role: str = "scrip_owner") -> list[tuple]:
         """Runs one statement as `role` and returns its rows; none for a statement without a result."""
