@@ -3,7 +3,6 @@
 import base64
 import json
 import queue
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.py.support.database import PATIENCE_SECONDS, wait_until
+from tests.py.support.ports import port_of_our_own
 
 Json = dict[str, Any]
 CARD = "4242424242424242"
@@ -121,8 +121,7 @@ def answers(stripe: LocalStripe) -> bool:
 
 @contextmanager
 def started() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = port_of_our_own()
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(port)], stderr=subprocess.DEVNULL)
     try:
         yield f"http://127.0.0.1:{port}"
