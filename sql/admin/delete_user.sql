@@ -9,6 +9,12 @@ declare
 begin
   perform engine.check_reason(p_reason);
   v_account := engine.touch_account_of(p_user_id);
+  -- Of two owners who go at once the second must see that he is the last; before the person, as whoever changes members does.
+  perform
+  from playground.organizations
+  where organization_id in (select organization_id from playground.organization_members where user_id = p_user_id)
+  order by organization_id
+  for no key update;
   perform engine.lock_user(p_user_id);
   perform from playground.holds where account_id = v_account.account_id and user_id = p_user_id and status = 'open';
   if found then
