@@ -16,6 +16,7 @@ begin
   return query select * from engine.verify_events(p_since);
   return query select * from engine.verify_gifts(p_since);
   return query select * from engine.verify_rollups(p_since);
+  return query select * from engine.verify_usage_sums(p_since);
   if p_since is null then
     return query
     select 'credits_are_conserved', null::uuid, format('transactions make %s, grants hold %s', posted, remaining)

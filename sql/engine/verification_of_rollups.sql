@@ -46,3 +46,57 @@ as $$
 $$;
 comment on function engine.verify_rollups(timestamptz) is
   'Violations between the ledger and the sums of its flows: credits of lots by source and bucket; lines, of which each counts once. Reads the sums, their queue, accounts and grants, never the history.';
+
+create or replace function engine.verify_usage_sums(p_since timestamptz)
+returns table (invariant text, account_id uuid, detail text)
+language sql stable
+as $$
+  with sum_of as (
+    select kept.name, coalesce(sum(runs), 0) as runs, coalesce(sum(credits), 0) as credits, coalesce(sum(cost_usd), 0) as cost_usd
+    from unnest(array['usage_totals', 'usage_days', 'user_totals', 'user_months', 'package_totals', 'package_days']) as kept (name)
+    left join (
+      select runs, credits, cost_usd, 'usage_totals' as name from rollup.usage_totals
+      union all
+      select runs, credits, cost_usd, 'usage_days' from rollup.usage_days
+      union all
+      select runs, credits, cost_usd, 'user_totals' from rollup.user_totals
+      union all
+      select runs, credits, cost_usd, 'user_months' from rollup.user_months
+      union all
+      select runs, credits, cost_usd, 'package_totals' from rollup.package_totals
+      union all
+      select runs, credits, cost_usd, 'package_days' from rollup.package_days
+    ) as part using (name)
+    where p_since is null
+    group by kept.name
+  ), in_windows as (
+    select starts_at as month, sum(cost_usd + budget_usd) as cost_usd
+    from playground.cost_windows
+    where kind = 'month' and p_since is null
+    group by 1
+  ), in_sums as (
+    select month, sum(cost_usd) as cost_usd
+    from (
+      select month, cost_usd from rollup.user_months
+      union all
+      select date_trunc('month', reserved_at, 'UTC'), cost_usd from rollup.usage_changes
+    ) as added
+    where p_since is null
+    group by 1
+  )
+  select 'usage_sums_are_the_runs', null::uuid,
+    format('%s: %s runs, %s credits, cost %s; usage_totals: %s, %s, %s', s.name, s.runs, s.credits, s.cost_usd, t.runs, t.credits, t.cost_usd)
+  from sum_of s
+  join sum_of t on t.name = 'usage_totals'
+  where (s.runs, s.credits, s.cost_usd) <> (t.runs, t.credits, t.cost_usd)
+  union all
+  select 'usage_sums_are_the_runs', null,
+    format('month %s: windows cost %s, the sums and their queue %s',
+      to_char(month at time zone 'UTC', 'YYYY-MM'), coalesce(w.cost_usd, 0), coalesce(s.cost_usd, 0))
+  from in_windows w
+  full join in_sums s using (month)
+  where month >= (select engine.kept_since('usage'))
+    and coalesce(w.cost_usd, 0) <> coalesce(s.cost_usd, 0)
+$$;
+comment on function engine.verify_usage_sums(timestamptz) is
+  'Violations between runs and the sums of them: sums that should hold the same runs; API cost (US dollars) of months, which people''s windows know too (verify_windows compares these with usage). Months whose usage is not kept are left out. Reads the sums, their queue and windows, never usage.';

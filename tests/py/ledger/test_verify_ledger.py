@@ -414,6 +414,12 @@ CORRUPTIONS = [
         "delete from rollup.ledger_changes where account_id = :account and number = 2",
         is_told_since=False,
     ),
+    Corruption(
+        "usage_sums_are_the_runs",
+        "a run that the analysts' sums forgot",
+        "delete from rollup.usage_changes where account_id = :account",
+        is_told_since=False,
+    ),
 ]
 
 

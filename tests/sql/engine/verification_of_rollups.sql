@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(9);
+select plan(14);
 select tests.freeze('2026-11-01 12:00:00+00');
 select tests.make_package(), tests.make_user_with(50) as ann_id \gset
 select tests.buy(:'ann_id', 100, 5) \g /dev/null
@@ -30,5 +30,26 @@ update rollup.line_months set lines = lines + 1, amount = amount where type = 's
 select results_eq('select detail from engine.verify_rollups(null)', $$ values ('4 lines make 154, the sums and their queue have 5 lines of 154') $$, 'even if it moved no credits');
 update rollup.line_months set lines = lines - 1 where type = 'signup';
 select is_empty('select * from engine.verify_rollups(null)', 'sums that were put right are sound');
+
+-- Runs.
+select engine.roll_up() \g /dev/null
+select tests.settle(:'ann_id', tests.reserve(:'ann_id')) \g /dev/null
+select is_empty('select * from engine.verify_usage_sums(null)', 'runs that were added up, and those that wait, cost what windows say');
+create temporary table waiting on commit drop as select * from rollup.usage_changes;
+delete from rollup.usage_changes;
+select results_eq('select invariant, detail from engine.verify_usage_sums(null)',
+  $$ values ('usage_sums_are_the_runs', 'month 2026-11: windows cost 0.002100000000, the sums and their queue 0.001050000000') $$, 'a run that was never added is named');
+insert into rollup.usage_changes select * from waiting;
+insert into rollup.usage_changes select * from waiting;
+select results_eq('select detail from engine.verify_usage_sums(null)',
+  $$ values ('month 2026-11: windows cost 0.002100000000, the sums and their queue 0.003150000000') $$, 'and one that is added twice');
+delete from rollup.usage_changes;
+insert into rollup.usage_changes select * from waiting;
+select engine.roll_up() \g /dev/null
+update rollup.package_totals set runs = runs + 1;
+select results_eq('select detail from engine.verify_usage_sums(null)',
+  $$ values ('package_totals: 3 runs, 2 credits, cost 0.002100000000; usage_totals: 2, 2, 0.002100000000') $$, 'sums of the same runs that differ are named');
+update rollup.package_totals set runs = runs - 1;
+select is_empty('select * from engine.verify_usage_sums(null)', 'what is right again is quiet');
 select * from finish();
 rollback;
