@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from scripts.setup.cluster import Cluster
 from tests.py.support import clusters
@@ -10,6 +11,13 @@ from tests.py.support.database import Clock, Database
 from tests.py.support.proxy import DatabaseProxy
 from tests.py.support.server import Server
 from tests.py.support.tokens import tell_token_secret
+
+# The same examples each time, however slow the machine: nothing fails by chance. `--hypothesis-profile=default` looks
+# for others.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
