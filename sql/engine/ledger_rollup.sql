@@ -30,6 +30,21 @@ left join playground.invoices i
 comment on view engine.lot_prices is
   'What was paid for a lot of credits: of a purchase, also after it was given away, its price; of a period its invoice, also after it rolled over; nothing for plans set by hand, signup, promo, bonus and admin. It never changes: the price is written in the transaction that makes the lot. currency: none when nobody paid. price: of one credit, in currency (cents / 100), rounded to 12 places. paid: of the whole lot, for the lot that was paid for itself.';
 
+create or replace function engine.queue_unqueued_lines()
+returns void
+language sql volatile
+set enable_seqscan = on
+set enable_hashjoin = on
+set enable_nestloop = off
+as $$
+  insert into rollup.ledger_changes
+  select t.account_id, t.number
+  from playground.transactions t
+  where not exists (select from rollup.ledger_changes c where c.account_id = t.account_id and c.number = t.number)
+$$;
+comment on function engine.queue_unqueued_lines() is
+  'Before anything was added up: queues the lines that code of before wrote after the migration had queued what there was, and that only this code would have.';
+
 create or replace function engine.roll_up_ledger(p_limit bigint default null)
 returns bigint
 language plpgsql volatile
@@ -46,6 +61,9 @@ declare
 begin
   -- One at a time: the other waits here, and then sees what this one left and what came meanwhile.
   perform pg_advisory_xact_lock(hashtext('scrip ledger rollup'));
+  if not exists (select from rollup.refreshes where name = 'ledger') then
+    perform engine.queue_unqueued_lines();
+  end if;
   with taken as materialized (
     delete from rollup.ledger_changes
     where ctid = any (array(select ctid from rollup.ledger_changes limit p_limit))

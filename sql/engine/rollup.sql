@@ -1,6 +1,22 @@
 -- The sums under the analysts' views. Whoever records a model call leaves a row in a queue, in the same transaction; here the
 -- rows are taken from it and added up. What commits late is found by the next call, and what is taken is gone: no watermark.
 
+create or replace function engine.queue_unqueued_usage()
+returns void
+language sql volatile
+set enable_nestloop = off
+as $$
+  insert into rollup.usage_changes
+  select u.account_id, u.user_id, u.reserved_at, u.model, u.tier, u.package_id, u.outcome, u.is_comparison, u.is_simulated,
+    coalesce(h.is_new_session, false), 1, u.input_tokens, u.output_tokens, u.cache_read_tokens, u.cache_write_tokens, u.tokens_beyond_hold,
+    u.credits, u.cost_usd, u.budget_usd, coalesce(u.duration_ms, 0)
+  from playground.usage u
+  left join playground.holds h using (account_id, hold_id)
+  where not exists (select from rollup.usage_changes c where c.account_id = u.account_id and c.reserved_at = u.reserved_at)
+$$;
+comment on function engine.queue_unqueued_usage() is
+  'Before anything was added up: queues the model calls that code of before recorded after the migration had queued what there was, and that only this code would have.';
+
 create or replace function engine.roll_up_usage(p_limit bigint default null)
 returns bigint
 language plpgsql volatile
@@ -13,6 +29,9 @@ declare
 begin
   -- One at a time: the other waits here, and then sees what this one left.
   perform pg_advisory_xact_lock(hashtext('scrip roll up'));
+  if not exists (select from rollup.refreshes where name = 'usage') then
+    perform engine.queue_unqueued_usage();
+  end if;
   with taken as (
     delete from rollup.usage_changes
     where ctid = any (array(select ctid from rollup.usage_changes limit p_limit))
