@@ -144,7 +144,7 @@ DETAILS: dict[Kind, dict[str, Detail]] = {
         "hint": "string",
         "retryAfter": "integer",
     },
-    # `reason`: provider_disabled, or spend_ceiling with the instant from which there is room: the next day, or the end of open runs.
+    # `reason`: provider_disabled, or spend_ceiling with the instant of new room: the next day, or the end of open runs.
     MODEL_UNAVAILABLE: {"model": "string", "reason": "string", "resetsAt": "instant", "retryAfter": "integer"},
     RUN_IN_PROGRESS: {"retryAfter": "integer"},
     BILLING_UNAVAILABLE: {"retryAfter": "integer"},
