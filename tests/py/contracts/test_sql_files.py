@@ -41,7 +41,7 @@ FOR_NOBODY = {
 }
 
 # No call of a person comes here, but where a provider stops at its ceiling: that is everybody's.
-LOOK_AT_EVERYBODY = {"health.sql", "metrics.sql", "providers.sql"}
+LOOK_AT_EVERYBODY = {"health.sql", "metrics.sql", "providers.sql", "verification_of_rollups.sql"}
 OWNED_BY_ACCOUNT = (
     "accounts|grants|holds|hold_parts|transactions|transaction_parts|subscriptions|periods|usage|customers|purchases"
     "|checkouts|payments|refunds|disputes|revocations|invoices|billing_tasks|gifts|gift_parts"
