@@ -49,6 +49,15 @@ def test_the_doors_have_time_outs_and_nobody_special_rights(bootstrapped_databas
         assert ("statement_timeout=" in text) == (role != "scrip_owner"), role
 
 
+def test_accounts_are_locked_in_read_committed_whatever_the_server_s_default(bootstrapped_database: Database) -> None:
+    name = bootstrapped_database.name
+    bootstrapped_database.rows(
+        f"alter database {name} set default_transaction_isolation = 'serializable'", role="postgres"
+    )
+    for role in ("scrip_gateway", "scrip_cron", "scrip_operator"):
+        assert bootstrapped_database.rows("show transaction_isolation", role=role) == [("read committed",)], role
+
+
 def test_a_stranger_cannot_connect(empty_database: Database, login: str) -> None:
     empty_database.rows("select 1", role=login)
     bootstrap(empty_database.admin_url)
