@@ -70,19 +70,18 @@ as $$
     where p_since is null
     group by kept.name
   ), in_windows as (
-    select starts_at as month, sum(cost_usd + budget_usd) as cost_usd
+    select user_id, starts_at as month, cost_usd + budget_usd as cost_usd
     from playground.cost_windows
     where kind = 'month' and p_since is null
-    group by 1
   ), in_sums as (
-    select month, sum(cost_usd) as cost_usd
+    select user_id, month, sum(cost_usd) as cost_usd
     from (
-      select month, cost_usd from rollup.user_months
+      select user_id, month, cost_usd from rollup.user_months
       union all
-      select date_trunc('month', reserved_at, 'UTC'), cost_usd from rollup.usage_changes
+      select user_id, date_trunc('month', reserved_at, 'UTC'), cost_usd from rollup.usage_changes
     ) as added
     where p_since is null
-    group by 1
+    group by 1, 2
   )
   select 'usage_sums_are_the_runs', null::uuid,
     format('%s: %s runs, %s credits, cost %s; usage_totals: %s, %s, %s', s.name, s.runs, s.credits, s.cost_usd, t.runs, t.credits, t.cost_usd)
@@ -91,10 +90,10 @@ as $$
   where (s.runs, s.credits, s.cost_usd) <> (t.runs, t.credits, t.cost_usd)
   union all
   select 'usage_sums_are_the_runs', null,
-    format('month %s: windows cost %s, the sums and their queue %s',
-      to_char(month at time zone 'UTC', 'YYYY-MM'), coalesce(w.cost_usd, 0), coalesce(s.cost_usd, 0))
+    format('month %s of user %s: its window cost %s, the sums and their queue %s',
+      to_char(month at time zone 'UTC', 'YYYY-MM'), user_id, coalesce(w.cost_usd, 0), coalesce(s.cost_usd, 0))
   from in_windows w
-  full join in_sums s using (month)
+  full join in_sums s using (user_id, month)
   where month >= (select engine.kept_since('usage'))
     and coalesce(w.cost_usd, 0) <> coalesce(s.cost_usd, 0)
 $$;

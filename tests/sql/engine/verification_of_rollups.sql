@@ -42,11 +42,11 @@ select is_empty('select * from engine.verify_usage_sums(null)', 'runs that were 
 create temporary table waiting on commit drop as select * from rollup.usage_changes;
 delete from rollup.usage_changes;
 select results_eq('select invariant, detail from engine.verify_usage_sums(null)',
-  $$ values ('usage_sums_are_the_runs', 'month 2026-11: windows cost 0.002100000000, the sums and their queue 0.001050000000') $$, 'a run that was never added is named');
+  format($$ values ('usage_sums_are_the_runs', 'month 2026-11 of user %s: its window cost 0.002100000000, the sums and their queue 0.001050000000') $$, :'ann_id'), 'a run that was never added is named');
 insert into rollup.usage_changes select * from waiting;
 insert into rollup.usage_changes select * from waiting;
 select results_eq('select detail from engine.verify_usage_sums(null)',
-  $$ values ('month 2026-11: windows cost 0.002100000000, the sums and their queue 0.003150000000') $$, 'and one that is added twice');
+  format($$ values ('month 2026-11 of user %s: its window cost 0.002100000000, the sums and their queue 0.003150000000') $$, :'ann_id'), 'and one that is added twice');
 delete from rollup.usage_changes;
 insert into rollup.usage_changes select * from waiting;
 select engine.roll_up() \g /dev/null
