@@ -71,6 +71,12 @@ def clock(database: Database) -> Iterator[Clock]:
 
 
 @pytest.fixture
+def off_the_hour(clock: Clock) -> None:
+    """No hour, day or month of the module's database ends within the test."""
+    clock.keep_off_the_hour()
+
+
+@pytest.fixture
 def verify_ledger(database: Database) -> Callable[[], None]:
     """Fails naming each violated invariant of the module's database."""
     return database.assert_ledger_holds

@@ -78,7 +78,7 @@ async def test_credits_for_k_runs_are_k_model_calls(
 
 
 async def test_the_day_s_cost_is_never_passed(
-    books: Books, simulation: Simulation, service: Service, call: Call
+    off_the_hour: None, books: Books, simulation: Simulation, service: Service, call: Call
 ) -> None:
     """While none has ended, as many run as their highest costs fit; the last of them with a shorter answer."""
     person = books.person(1000, unlimited=False)

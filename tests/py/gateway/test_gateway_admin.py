@@ -311,7 +311,7 @@ async def test_raises_of_one_person_at_once_leave_the_last_and_a_line_each(offic
     assert shown["overrides"][0]["setBy"] == office.admin.id
 
 
-async def test_the_whole_path_of_somebody_who_runs_into_a_limit(office: Office) -> None:
+async def test_the_whole_path_of_somebody_who_runs_into_a_limit(off_the_hour: None, office: Office) -> None:
     """Registered, run up to a threshold, told, explained, raised for a day, run again; the month and another price."""
     world, admin = office.world, office.admin
     world.value("select admin.set_limits('free', null, null, 4, 'as it was')")

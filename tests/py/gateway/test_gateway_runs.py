@@ -141,7 +141,7 @@ class TestRefusals:
         assert (reply.status, reply.error) == (429, "throttled")
         assert reply.json["limitSource"] == "operator"
 
-    async def test_limited_by_the_hour(self, world: World):
+    async def test_limited_by_the_hour(self, off_the_hour: None, world: World):
         person = world.person(100, unlimited=False)
         replies = [await world.run(person, "x", useNoPrompt=True) for _ in range(11)]
         assert [reply.status for reply in replies] == [200] * 10 + [429]

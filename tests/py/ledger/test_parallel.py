@@ -75,7 +75,9 @@ async def test_a_new_person_s_first_runs_find_everything_there(ledger: Database,
     assert len(holds_of(ledger, user_id)) == 5
 
 
-async def test_the_day_s_cost_limit_is_reached_as_by_one_after_the_other(ledger: Database, callers: Crowd) -> None:
+async def test_the_day_s_cost_limit_is_reached_as_by_one_after_the_other(
+    off_the_hour: None, ledger: Database, callers: Crowd
+) -> None:
     # More at once than the day has room for, so that it is the cost that binds.
     ledger.rows("update playground.tiers set concurrent_runs = %s", [CALLERS])
     one_by_one = world.new_user(ledger, credits=200, plan="prpm_plus_individual")
@@ -94,7 +96,7 @@ async def test_the_day_s_cost_limit_is_reached_as_by_one_after_the_other(ledger:
     )
 
 
-async def test_the_hour_s_runs_are_counted_once_each(ledger: Database, callers: Crowd) -> None:
+async def test_the_hour_s_runs_are_counted_once_each(off_the_hour: None, ledger: Database, callers: Crowd) -> None:
     user_id = world.new_user(ledger, credits=200)
     became = await reserve_at_once(ledger, callers, user_id, model="gpt-4o-mini")
     assert became == {"held": 10, "SCT02": CALLERS - 10}

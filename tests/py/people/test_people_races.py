@@ -52,6 +52,7 @@ def test_an_address_is_free_when_its_registration_came_to_nothing(database: Data
 
 def test_the_days_bound_holds_for_many_at_once(fresh_database: Database) -> None:
     database = fresh_database
+    database.clock.keep_off_the_hour()
     database.rows("select admin.set_setting('signup_credits_per_day', '38', 'for a test')")
     with ThreadPoolExecutor(CALLERS) as pool:
         people = list(pool.map(lambda n: register(database, f"n{n}@scrip.example"), range(CALLERS)))

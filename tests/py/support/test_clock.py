@@ -1,6 +1,6 @@
 """The clock of a database: set for all its sessions, and let go again."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
@@ -36,3 +36,20 @@ def test_released_it_is_the_machine_s_again(clock: Clock, database: Database) ->
 def test_an_instant_knows_its_zone(clock: Clock) -> None:
     with pytest.raises(ValueError, match="time zone"):
         clock.freeze(NOON.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("minute", [0, 30, 54, 55, 59])
+def test_kept_off_the_hour_it_runs_and_no_hour_ends_soon(
+    clock: Clock, database: Database, monkeypatch: pytest.MonkeyPatch, minute: int
+) -> None:
+    class Shown(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Shown":
+            return cls(2026, 12, 31, 23, minute, 59, tzinfo=tz)
+
+    monkeypatch.setattr("tests.py.support.database.datetime", Shown)
+    clock.keep_off_the_hour()
+    ahead = database.value("select engine.now() - pg_catalog.clock_timestamp()")
+    shown = Shown.now(UTC) + ahead
+    assert shown.minute < 55 or shown.hour == 0
+    assert database.value("select engine.now()") < database.value("select engine.now()")
