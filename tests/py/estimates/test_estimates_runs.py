@@ -110,7 +110,9 @@ def _real(measured: Measured, model: str) -> int:
     return measured.o200k if model in MODELS["o200k"] else measured.cl100k
 
 
-def test_a_day_s_limit_is_passed_by_the_error_of_the_estimate_and_no_further(runs: Runs, platform: Database) -> None:
+def test_a_day_s_limit_is_passed_by_the_error_of_the_estimate_and_no_further(
+    off_the_hour: None, runs: Runs, platform: Database
+) -> None:
     free = Runs(platform, runs.caller, world.new_user(platform, 1000))
     text = text_of(58_380)
     hold = free.start(text, "gpt-4o")
