@@ -1,5 +1,6 @@
 """Each event that api.md lists, as Stripe documents it, in the shape of today and the one before: what comes of it."""
 
+import inspect
 import json
 import secrets
 
@@ -190,7 +191,7 @@ OBJECTS: dict[str, tuple[type, set[str]]] = {
 
 def compare(kind: type, obj: dict, left_out: set[str] = frozenset()) -> None:  # type: ignore[assignment]
     """The fields of an object are those of its class, but for what Stripe writes only when asked to."""
-    documented = {name for name in vars(kind)["__annotations__"] if name.islower() and name != "deleted"}
+    documented = {name for name in inspect.get_annotations(kind) if name.islower() and name != "deleted"}
     assert set(obj) == documented - left_out
 
 
