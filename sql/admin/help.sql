@@ -9,7 +9,7 @@ as $$
       p.proname::text as name,
       '(' || regexp_replace(
         replace(pg_get_function_arguments(p.oid), 'timestamp with time zone', 'timestamptz'),
-        ' DEFAULT ([^:,]+)(::[^,]+)?', ' = \1', 'g') || ')' as arguments,
+        ' DEFAULT ([^:,]+)(::[^,]+)?', e' = \\1', 'g') || ')' as arguments,
       obj_description(p.oid, 'pg_proc') as about
     from pg_proc p
     where p.pronamespace = 'admin'::regnamespace
@@ -22,7 +22,7 @@ as $$
   ) as listed
   where not exists (
     select
-    from regexp_split_to_table(lower(btrim(p_about)), '\s+') as word
+    from regexp_split_to_table(lower(btrim(p_about)), '[[:space:]]+') as word
     where strpos(lower(concat(listed.name, ' ', listed.about)), word) = 0
   )
   order by

@@ -10,7 +10,7 @@ declare
 begin
   perform engine.check_reason(p_reason);
   -- A line end copied along would make every signature another one.
-  if octet_length(p_secret) < 32 or p_secret ~ '^\s|\s$' then
+  if octet_length(p_secret) < 32 or p_secret ~ '^[[:space:]]|[[:space:]]$' then
     perform engine.refuse('SCD02', 'A token secret has at least 32 octets, and no blanks around it.');
   end if;
   -- Two at once would not see each other. Doors only read, and go on.

@@ -24,7 +24,7 @@ returns void
 language plpgsql stable
 as $$
 begin
-  if p_reason is null or p_reason !~ '\S' then
+  if p_reason is null or p_reason !~ '[^[:space:]]' then
     perform engine.refuse_field('reason', 'must be given: it is kept in the audit log');
   end if;
 end $$;

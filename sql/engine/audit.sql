@@ -5,7 +5,7 @@ returns void
 language plpgsql stable
 as $$
 begin
-  if p_reason is null or p_reason !~ '\S' then
+  if p_reason is null or p_reason !~ '[^[:space:]]' then
     perform engine.refuse('SCD03', 'Say why: the reason is kept in the audit log.');
   end if;
 end $$;

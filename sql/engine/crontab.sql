@@ -6,7 +6,7 @@ language sql immutable
 as $$
   select array_agg(distinct value order by value)
   from regexp_split_to_table(p_field, ',') as part
-  cross join regexp_match(part, '^(?:\*|(\d{1,2})(?:(-)(\d{1,2}))?)(?:/(\d{1,2}))?$') as piece
+  cross join regexp_match(part, '^(?:[*]|([0-9]{1,2})(?:(-)([0-9]{1,2}))?)(?:/([0-9]{1,2}))?$') as piece
   cross join generate_series(
     coalesce(piece[1]::integer, p_low),
     case when piece[3] is not null then piece[3]::integer when piece[1] is null or piece[4] is not null then p_high else piece[1]::integer end,
@@ -24,7 +24,7 @@ as $$
     select engine.cron_values(line[1], 0, 59) as minutes, engine.cron_values(line[2], 0, 23) as hours, engine.cron_values(line[3], 1, 31) as days,
       engine.cron_values(line[4], 1, 12) as months, engine.cron_values(line[5], 0, 7) as weekdays,
       line[3] = '*' or line[5] = '*' as is_both
-    from regexp_split_to_array(btrim(p_schedule), '\s+') as line
+    from regexp_split_to_array(btrim(p_schedule), '[[:space:]]+') as line
     where cardinality(line) = 5
   ), day as (
     select listed.day

@@ -46,7 +46,7 @@ as $$
   -- A leading = + - @, tab or return would be run as a formula by spreadsheets; an apostrophe makes it text.
   select case
     when p_value is null then ''
-    else '"' || case when p_value ~ '^[=+@\t\r-]' then '''' else '' end || replace(p_value, '"', '""') || '"'
+    else '"' || case when p_value ~ e'^[=+@\t\r-]' then '''' else '' end || replace(p_value, '"', '""') || '"'
   end;
 $$;
 comment on function engine.csv_field(text) is 'A text as a field of RFC 4180 that no spreadsheet takes for a formula; null is empty.';

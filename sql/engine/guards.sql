@@ -8,7 +8,7 @@ as $$
 declare
   v_table record;
 begin
-  if tg_op = 'DELETE' and tg_level = 'ROW' and tg_table_name like '%\_default' then
+  if tg_op = 'DELETE' and tg_level = 'ROW' and right(tg_table_name, 8) = '_default' then
     select parent, key into v_table from engine.retained_tables() where parent || '_default' = tg_table_name;
     if found and (to_jsonb(old) ->> v_table.key)::timestamptz < engine.kept_since(v_table.parent) then
       return old;
@@ -150,7 +150,7 @@ begin
     select c.relname as table_name, t.tgname as trigger_name
     from pg_catalog.pg_trigger t
     join pg_catalog.pg_class c on c.oid = t.tgrelid
-    where c.relnamespace = 'playground'::regnamespace and t.tgname like 'guard\_%' and t.tgparentid = 0
+    where c.relnamespace = 'playground'::regnamespace and starts_with(t.tgname, 'guard_') and t.tgparentid = 0
       and c.relname || '.' || t.tgname <> all (v_listed)
   loop
     execute format('drop trigger %I on playground.%I', v_guard.trigger_name, v_guard.table_name);

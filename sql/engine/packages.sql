@@ -22,9 +22,9 @@ declare
   v_part constant text := '[0-9A-Za-z-]+';
   v_matched text[] := regexp_match(
     p_version,
-    '^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)'
-      || '(?:-(' || v_identifier || '(?:\.' || v_identifier || ')*))?'
-      || '(?:\+' || v_part || '(?:\.' || v_part || ')*)?$'
+    '^(0|[1-9][0-9]*)[.](0|[1-9][0-9]*)[.](0|[1-9][0-9]*)'
+      || '(?:-(' || v_identifier || '(?:[.]' || v_identifier || ')*))?'
+      || '(?:[+]' || v_part || '(?:[.]' || v_part || ')*)?$'
   );
   v_identifiers text[];
 begin

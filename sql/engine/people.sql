@@ -16,7 +16,7 @@ as $$
   select coalesce(
     octet_length(key) <= 254
       and strpos(key, '@') <= 65
-      and key ~ ('^' || atom || '(\.' || atom || ')*@(' || label || '\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'),
+      and key ~ ('^' || atom || '([.]' || atom || ')*@(' || label || '[.])+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'),
     false
   )
   from (values (
@@ -33,7 +33,7 @@ as $$
 declare
   v_key constant text := engine.email_key(p_email);
   v_domain text := split_part(v_key, '@', 2);
-  v_name text := regexp_replace(split_part(v_key, '@', 1), '^([^+]+)\+.*$', '\1');
+  v_name text := coalesce(substring(split_part(v_key, '@', 1) from '^[^+]+'), split_part(v_key, '@', 1));
 begin
   if v_domain in ('gmail.com', 'googlemail.com') then
     v_name := replace(v_name, '.', '');

@@ -82,8 +82,8 @@ set datestyle = 'ISO, YMD'
 set timezone = 'UTC'
 as $$
   select month.relname::text,
-    substring(bound.text from 'FROM \(''([^'']+)''\)')::timestamptz,
-    substring(bound.text from 'TO \(''([^'']+)''\)')::timestamptz
+    substring(bound.text from 'FROM [(]''([^'']+)''[)]')::timestamptz,
+    substring(bound.text from 'TO [(]''([^'']+)''[)]')::timestamptz
   from pg_catalog.pg_inherits
   join pg_catalog.pg_class as month on month.oid = inhrelid
   cross join lateral (select pg_get_expr(month.relpartbound, month.oid) as text) as bound

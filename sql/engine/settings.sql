@@ -30,7 +30,7 @@ begin
   if p_name = 'default_model' and not exists (select from playground.models where model = p_value and is_enabled) then
     perform engine.refuse('SCD02', 'The default model must be one of the models on offer.');
   end if;
-  if p_name = 'frontend_url' and p_value !~ '^https?://[^\s/?#]+(/[^\s?#]*[^\s/?#])?$' then
+  if p_name = 'frontend_url' and p_value !~ '^https?://[^[:space:]/?#]+(/[^[:space:]?#]*[^[:space:]/?#])?$' then
     perform engine.refuse('SCD02', 'An address must begin with https:// or http:// and not end with a slash.');
   end if;
   if p_name = 'alert_email' and p_value is not null and not engine.is_email(p_value) then

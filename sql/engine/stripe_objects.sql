@@ -4,13 +4,13 @@
 create or replace function engine.stripe_integer(p_value jsonb)
 returns bigint
 language sql immutable
-as $$ select case when jsonb_typeof(p_value) = 'number' and p_value::text ~ '^\d{1,15}$' then p_value::text::bigint end $$;
+as $$ select case when jsonb_typeof(p_value) = 'number' and p_value::text ~ '^[0-9]{1,15}$' then p_value::text::bigint end $$;
 comment on function engine.stripe_integer(jsonb) is 'A whole number that is not negative; null for anything else.';
 
 create or replace function engine.stripe_time(p_value jsonb)
 returns timestamptz
 language sql immutable
-as $$ select case when jsonb_typeof(p_value) = 'number' and p_value::text ~ '^\d{1,11}$' then to_timestamp(p_value::text::bigint) end $$;
+as $$ select case when jsonb_typeof(p_value) = 'number' and p_value::text ~ '^[0-9]{1,11}$' then to_timestamp(p_value::text::bigint) end $$;
 comment on function engine.stripe_time(jsonb) is 'An instant, from whole seconds since 1970; null for anything else.';
 
 create or replace function engine.stripe_text(p_value jsonb)

@@ -9,7 +9,7 @@ begin
     perform engine.refuse('SCD02', 'A name has up to 63 of a-z, 0-9 and _, and begins with a letter.');
   end if;
   -- A line end copied along would make every signature wrong.
-  if octet_length(p_secret) < 16 or p_secret ~ '\s' then
+  if octet_length(p_secret) < 16 or p_secret ~ '[[:space:]]' then
     perform engine.refuse('SCD02', 'A webhook secret has at least 16 octets and no blanks.');
   end if;
   if p_secret is not null and p_is_live_mode is null then

@@ -36,3 +36,8 @@ def statements(path: Path) -> Iterator[str]:
     """The statements of a file and of the bodies in it, as far as a semicolon tells them apart; no signatures."""
     for statement in re.split(r";|\$\$", without_comments(path)):
         yield " ".join(statement.split())
+
+
+def bodies(path: Path) -> list[str]:
+    """What stands between the dollars of a file: what is read again in each session that calls it."""
+    return path.read_text().split("$$")[1::2]
