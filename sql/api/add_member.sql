@@ -26,9 +26,13 @@ begin
     perform engine.refuse('SCN02', 'Only owners may make owners and admins.');
   end if;
 
-  select user_id into v_member_id
-  from playground.user_emails
-  where email_key = engine.email_key(p_email);
+  -- Locked: who is deleted at this moment is not there any more.
+  select u.user_id into v_member_id
+  from playground.user_emails as e
+  join playground.users as u using (user_id)
+  where e.email_key = engine.email_key(p_email)
+    and u.deleted_at is null
+  for share of u;
   if not found then
     perform engine.refuse('SCN03', 'Nobody is registered with this e-mail address.');
   end if;

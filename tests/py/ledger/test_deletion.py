@@ -8,7 +8,7 @@ import pytest
 
 from tests.py.ledger import world
 from tests.py.ledger.world import Caller, Query, Refused
-from tests.py.support.database import Clock, Database
+from tests.py.support.database import Clock, Database, wait_until
 
 LEFT = """
     select (select count(*) from playground.sessions where user_id = %s),
@@ -16,6 +16,7 @@ LEFT = """
       (select count(*) from playground.answers where user_id = %s),
       (select count(*) from playground.holds where user_id = %s and status = 'open')
 """
+WAITS = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
 
 
 def waits_for_the_deletion(ledger: Database, user_id: UUID, query: Query) -> object:
@@ -29,7 +30,7 @@ def waits_for_the_deletion(ledger: Database, user_id: UUID, query: Query) -> obj
         with owner.transaction():
             owner.execute("select admin.delete_user(%s, 'asked to be forgotten')", [user_id])
             answer = pool.submit(ask)
-            ledger.wait_for_lock_waits()
+            wait_until(lambda: answer.done() or ledger.value(WAITS, role="postgres"), "the call to wait")
         return answer.result()
 
 
@@ -48,3 +49,13 @@ def test_no_run_starts(ledger: Database) -> None:
     run = world.reserve(user_id, idempotency_key="a key")
     assert waits_for_the_deletion(ledger, user_id, run) == Refused("SCA02")
     assert ledger.rows(LEFT, [user_id] * 4) == [(0, 0, 0, 0)]
+
+
+def test_nobody_makes_them_a_member(ledger: Database) -> None:
+    owner_id, user_id = world.new_user(ledger), world.new_user(ledger)
+    email = ledger.value("select email from playground.users where user_id = %s", [user_id])
+    organization_id = ledger.value("select admin.create_organization('Acme', %s, 'for a test')", [owner_id])
+    added = world.call("api.add_member", user_id=owner_id, organization_id=organization_id, email=email, role="owner")
+    assert waits_for_the_deletion(ledger, user_id, added) == Refused("SCN03")
+    members = "select user_id from playground.organization_members where organization_id = %s"
+    assert ledger.rows(members, [organization_id]) == [(owner_id,)]
