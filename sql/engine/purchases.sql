@@ -149,6 +149,17 @@ begin
     return;
   end if;
 
+  if v_purchase.status = 'succeeded' and v_purchase.payment_intent_id <> v_id and v_received_cents > 0 then
+    -- Paid twice, on both ways: the second payment goes back, whatever it was.
+    state := 'handled';
+    reason := 'second_payment';
+    insert into playground.stripe_ids as i (stripe_id, kind, account_id)
+    values (v_id, 'refused_payment', v_account.account_id)
+    on conflict (stripe_id) do update set kind = excluded.kind;
+    perform engine.ask_stripe(v_account.account_id, 'refund_payment_intent', v_id, v_account.last_instant);
+    perform engine.alert_parked(p_event_id, p_type, reason, v_account.last_instant);
+    return;
+  end if;
   if p_object ->> 'currency' is distinct from v_purchase.currency then
     reason := 'wrong_currency';
     return;
@@ -165,15 +176,6 @@ begin
   end if;
   state := 'handled';
   if v_purchase.status = 'succeeded' then
-    if v_purchase.payment_intent_id <> v_id then
-      -- Paid twice, on both ways: the second payment goes back.
-      reason := 'second_payment';
-      insert into playground.stripe_ids as i (stripe_id, kind, account_id)
-      values (v_id, 'refused_payment', v_account.account_id)
-      on conflict (stripe_id) do update set kind = excluded.kind;
-      perform engine.ask_stripe(v_account.account_id, 'refund_payment_intent', v_id, v_account.last_instant);
-      perform engine.alert_parked(p_event_id, p_type, reason, v_account.last_instant);
-    end if;
     return;
   end if;
   if v_is_new then

@@ -3,7 +3,7 @@ begin;
 \ir ../runs.psql
 \ir ../stripe.psql
 \ir ../plans.psql
-select plan(33);
+select plan(34);
 select tests.freeze('2026-11-01 12:00:00+00');
 select tests.open_shop();
 select tests.begun() as ann_id \gset
@@ -56,8 +56,12 @@ select is((state, reason)::text, '(handled,)', 'is accepted alike') from admin.a
 select is(tests.balance(:'bob_id') -> 'budget', '5.6'::jsonb, 'its cost budget is the share of what was paid');
 select is(tests.paid_cents(:'bob_id'), 'pack paid 800, prpm_plus_individual paid 0', 'so is revenue');
 select is((state, reason)::text, '(handled,)', 'a replay finds it paid') from admin.replay_stripe_event('evt_pack', 'again');
-select is(tests.deliver(tests.event('payment_intent.succeeded', tests.payment_intent('pi_twice', :'bob_id', :'pack', 700), p_event_id => 'evt_twice')), 'parked: wrong_amount', 'a second payment of it at another amount');
-select is((state, reason)::text, '(parked,wrong_amount)', 'is no price') from admin.accept_stripe_event('evt_twice', 'no');
+select is(tests.deliver(tests.event('payment_intent.succeeded', tests.payment_intent('pi_twice', :'bob_id', :'pack', 700), p_event_id => 'evt_twice')), 'handled: second_payment', 'a second payment of it goes back, at whatever amount');
+select is(stripe_id, 'pi_twice', 'by a task at Stripe') from playground.billing_tasks where account_id = :'bob_id' and kind = 'refund_payment_intent';
+select tests.start_purchase(:'bob_id', 'medium', 'pi_less') as pack \gset
+select tests.deliver(tests.event('payment_intent.succeeded', tests.payment_intent('pi_less', :'bob_id', :'pack', 700), p_event_id => 'evt_less')) \g /dev/null
+select tests.deliver(tests.event('payment_intent.succeeded', tests.payment_intent('pi_full', :'bob_id', :'pack'))) \g /dev/null
+select is((state, reason)::text, '(handled,second_payment)', 'so does one that waits, when the pack was paid for in full meanwhile') from admin.accept_stripe_event('evt_less', 'too late');
 
 -- Nothing else can be accepted.
 select tests.month_of(:'cy_id', 'evt_euro', '{"currency": "eur"}'), tests.month_of(:'cy_id', 'evt_word', '{"id": "in_word", "amount_paid": "600"}') \g /dev/null
