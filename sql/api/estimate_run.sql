@@ -28,16 +28,16 @@ begin
   v_account := engine.touch_user(p_user_id);
   v_run := engine.measure_run(
     p_user_id, p_package, p_package_version, p_user_input, p_model, p_session_id, p_use_no_prompt, p_custom_prompt, v_account.last_instant);
-  select * into v_refused from engine.provider_refusal(v_run.provider, v_run.model, v_account.last_instant);
-  if v_refused.refusal is not null then
-    perform engine.refuse(v_refused.refusal, v_refused.refusal_message, v_refused.refusal_detail);
-  end if;
   v_credits := engine.spendable(v_account.account_id, v_account.last_instant);
   v_limits := engine.check_run_limits(
     p_user_id, v_account.account_id, v_account.last_instant, v_credits.has_paid_credits, v_account.cost_budget_usd - v_account.cost_budget_held_usd);
   v_size := engine.size_run(
     v_credits.available, v_run.multiplier, v_run.tokens_per_credit, v_run.input_tokens, v_run.max_output_tokens, v_run.min_output_tokens,
     v_run.input_price, v_run.output_price, v_limits.total_room_usd);
+  select * into v_refused from engine.provider_refusal(v_run.provider, v_run.model, v_account.last_instant, v_size.highest_cost_usd);
+  if v_refused.refusal is not null then
+    perform engine.refuse(v_refused.refusal, v_refused.refusal_message, v_refused.refusal_detail);
+  end if;
   -- What cannot run now is shown at its full length, so that a person knows what to buy.
   v_highest := coalesce(
     v_size.credits, engine.credits_for(v_run.input_tokens + v_run.max_output_tokens, v_run.multiplier, v_run.tokens_per_credit));

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(39);
+select plan(41);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package('demo', repeat('p', 400)) as package_id, tests.make_user_with(100) as ann_id, tests.make_user() as bob_id \gset
 select admin.set_unlimited(:'ann_id', true, 'for a test') \g /dev/null
@@ -115,5 +115,11 @@ from (values
 ) as listed (arguments, code, about);
 select throws_ok(format('select tests.estimate(%L, p_session_id => %L)', :'bob_id', :'run'::jsonb ->> 'session_id'), 'SCS01', null, 'another person''s conversation');
 select throws_ok(format('select tests.estimate(%L)', gen_random_uuid()), 'SCA02', null, 'an unknown person');
+select tests.reserve(:'ann_id', 'Hello', 'gpt-4o') as run \gset
+select trim_scale(cost_held_usd + budget_held_usd) as usd from playground.holds where hold_id = (:'run'::jsonb ->> 'hold_id')::uuid \gset
+select admin.set_provider_ceiling('openai', 2 * :usd, true, 'for a test') \g /dev/null
+select is((tests.estimate(:'ann_id', 'Hello', 'gpt-4o') ->> 'canAfford')::boolean, true, 'a run that still fits below the ceiling at which its provider stops');
+select admin.set_provider_ceiling('openai', 2 * :usd - 0.000001, true, 'for a test') \g /dev/null
+select throws_ok(format('select tests.estimate(%L, %L, %L)', :'ann_id', 'Hello', 'gpt-4o'), 'SCM02', null, 'one that would be refused there');
 select * from finish();
 rollback;
