@@ -34,7 +34,10 @@ begin
   v_size := engine.size_run(
     v_credits.available, v_run.multiplier, v_run.tokens_per_credit, v_run.input_tokens, v_run.max_output_tokens, v_run.min_output_tokens,
     v_run.input_price, v_run.output_price, v_limits.total_room_usd);
-  select * into v_refused from engine.provider_refusal(v_run.provider, v_run.model, v_account.last_instant, v_size.highest_cost_usd);
+  select * into v_refused
+  from engine.provider_refusal(
+    v_run.provider, v_run.model, v_account.last_instant,
+    case when not (v_limits.is_exceeded and v_limits.is_binding) then v_size.highest_cost_usd end);
   if v_refused.refusal is not null then
     perform engine.refuse(v_refused.refusal, v_refused.refusal_message, v_refused.refusal_detail);
   end if;

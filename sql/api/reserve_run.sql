@@ -68,8 +68,10 @@ begin
   v_size := engine.size_run(
     v_credits.available, v_run.multiplier, v_run.tokens_per_credit, v_run.input_tokens, v_run.max_output_tokens, v_run.min_output_tokens,
     v_run.input_price, v_run.output_price, v_limits.total_room_usd);
+  -- Who is refused by a limit anyway asks for no room below the ceiling.
   select * into refusal, refusal_message, refusal_detail
-  from engine.provider_refusal(v_run.provider, v_run.model, v_instant, v_size.highest_cost_usd);
+  from engine.provider_refusal(
+    v_run.provider, v_run.model, v_instant, case when not (v_limits.is_exceeded and v_limits.is_binding) then v_size.highest_cost_usd end);
   if refusal is not null then
     return next;
     return;

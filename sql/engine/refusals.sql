@@ -120,7 +120,8 @@ begin
   v_size := engine.size_run(
     v_credits.available, v_model.multiplier, v_model.tokens_per_credit, p_input_tokens, v_model.max_output_tokens, v_model.min_output_tokens,
     v_model.input_price, v_model.output_price, v_limits.total_room_usd);
-  v_provider := engine.provider_state(provider, p_instant, coalesce(v_size.highest_cost_usd, 0));
+  v_provider := engine.provider_state(
+    provider, p_instant, case when v_limits.is_exceeded and v_limits.is_binding then 0 else coalesce(v_size.highest_cost_usd, 0) end);
   if v_provider.reason is not null then
     limit_source := 'provider';
     if v_provider.reason = 'spend_ceiling' then

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(47);
+select plan(50);
 select tests.freeze('2026-11-20 23:59:00+00');
 select tests.make_package() as package_id, tests.make_user_with(1000) as ann_id \gset
 select admin.set_unlimited(:'ann_id', true, 'for a test') \g /dev/null
@@ -127,5 +127,13 @@ select is(tests.room(:usd), 'may start', 'and then with what it cost');
 select tests.freeze('2026-11-24 23:59:59+00'), tests.reserve(:'ann_id') \g /dev/null
 select tests.freeze('2026-11-25 00:00:00+00'), tests.reserve(:'ann_id') \g /dev/null
 select is(trim_scale(held_usd), :usd::numeric, 'each day counts its own runs') from engine.provider_state('anthropic', engine.now());
+-- A limit that leaves somebody no run comes first, whatever they have bought.
+select tests.freeze('2026-11-26 12:00:00+00');
+select admin.set_provider_ceiling('anthropic', 0.001, null, 'for a test'), tests.make_user() as hal_id \gset
+select tests.buy(:'hal_id', 1000, 50) \g /dev/null
+select count(admin.set_user_limit(:'hal_id', 'for a test', p_runs_per_hour => 0)) \g /dev/null
+select is(tests.reserve(:'hal_id') ->> 'refusal', 'SCT02', 'whose runs of the hour are used up is told so, though a run would not fit below the ceiling');
+select is(limit_source, 'runs_hour', 'also to operators') from admin.explain_refusal(:'hal_id');
+select is_empty($$ select from playground.alerts where kind = 'provider_spend_100: anthropic' and window_starts_at = '2026-11-26 00:00:00+00' $$, 'and no operator hears that runs are refused for it');
 select * from finish();
 rollback;
