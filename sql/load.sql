@@ -32,6 +32,10 @@ begin;
 set local client_min_messages = warning;
 -- Files may call one another in any order; plpgsql_check reads the bodies in scripts/check.
 set local check_function_bodies = off;
+-- Whatever the session of who deploys has set: literals and names are read here as they are written.
+set local standard_conforming_strings = on;
+set local quote_all_identifiers = off;
+set local timezone = 'UTC';
 set local role scrip_owner;
 set local search_path = '';
 -- Two loads at once would fail on each other's catalog rows; the second waits here, and only here, for longer.
@@ -310,6 +314,7 @@ select engine.build_analytics() \g /dev/null
 -- guards of the tables, then what has no file any more, then who may do what, then the crontab
 \ir engine/guards.sql
 \ir sweep.sql
+\ir doors.sql
 \ir privileges.sql
 \ir jobs/schedule.sql
 

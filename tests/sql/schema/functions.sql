@@ -21,7 +21,7 @@ select
 from pg_proc
 where pronamespace::regnamespace::text in ('engine', 'api', 'jobs', 'admin', 'analytics');
 
-select plan(10 + count(*)::integer) from routine where language = 'sql';
+select plan(11 + count(*)::integer) from routine where language = 'sql';
 
 select is_empty(
   $$ select name from routine where obj_description(oid, 'pg_proc') is null $$,
@@ -41,6 +41,12 @@ select is_empty(
   $$ select name, proconfig from routine
      where prosecdef and not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false) $$,
   'every security definer function names its search_path, temporary objects last'
+);
+select is_empty(
+  $$ select name, proconfig from routine
+     where prosecdef and not coalesce(proconfig @> array['TimeZone=UTC', 'DateStyle=ISO, MDY', 'IntervalStyle=postgres',
+       'standard_conforming_strings=on', 'transform_null_equals=off', 'quote_all_identifiers=off'], false) $$,
+  'and what a literal, a date and a length of time mean in it, whatever the session of its caller says'
 );
 select is_empty(
   $$ select name from routine where schema_name = 'engine' and prosecdef and prorettype <> 'trigger'::regtype $$,
