@@ -15,13 +15,7 @@ begin
   elsif (v_before.state, v_before.reason) is distinct from ('parked', 'wrong_amount') then
     perform engine.refuse('SCD05', 'Only an event that is parked as wrong_amount can be accepted.');
   end if;
-  perform engine.retry_event(v_received_at, p_event_id, true);
-  return query
-  select e.state::text, e.reason from playground.stripe_events e where e.received_at = v_received_at and e.event_id = p_event_id;
-  perform engine.write_audit(
-    'accept_stripe_event', null, p_event_id, jsonb_build_object('state', v_before.state, 'reason', v_before.reason),
-    (select jsonb_build_object('state', e.state, 'reason', e.reason) from playground.stripe_events e where e.received_at = v_received_at and e.event_id = p_event_id),
-    p_reason);
+  return query select * from engine.retry_by_hand('accept_stripe_event', v_before, p_reason, true);
 end $$;
 comment on function admin.accept_stripe_event(text, text) is
   'When somebody paid another amount than our price says, and that is right (a coupon, credit at Stripe, tax): the parked event is applied as if our price were what was paid. The plan''s month or the pack is granted whole; revenue is what was paid, refunds revoke in proportion to it. What became of the event; parked still when something else is in the way. SCD03 without a reason, SCD04 for an unknown event, SCD05 unless it is parked as wrong_amount.';

@@ -126,6 +126,24 @@ begin
 end $$;
 comment on function engine.retry_event(timestamptz, text, boolean) is 'Applies an event of the inbox again and keeps what became of it (p_accepts_amount: engine.handle_event); returns its state.';
 
+create or replace function engine.retry_by_hand(p_action text, p_event playground.stripe_events, p_reason text, p_accepts_amount boolean default false)
+returns table (state text, reason text)
+language plpgsql volatile
+as $$
+#variable_conflict use_column
+begin
+  perform engine.retry_event(p_event.received_at, p_event.event_id, p_accepts_amount);
+  select e.state, e.reason into state, reason
+  from playground.stripe_events e
+  where e.received_at = p_event.received_at and e.event_id = p_event.event_id;
+  perform engine.write_audit(
+    p_action, null, p_event.event_id, jsonb_build_object('state', p_event.state, 'reason', p_event.reason),
+    jsonb_build_object('state', state, 'reason', reason), p_reason);
+  return next;
+end $$;
+comment on function engine.retry_by_hand(text, playground.stripe_events, text, boolean) is
+  'Applies an event of the inbox again for an operator, whose action is audited (p_event: the event before it); what became of it.';
+
 create or replace function engine.retry_waiting(p_waits_for text)
 returns void
 language plpgsql volatile
