@@ -7,16 +7,15 @@ declare
   v_limit integer;
   v_organization_id uuid;
 begin
-  perform engine.find_account(p_user_id);
-  if not engine.is_organization_name(p_name) then
-    perform engine.refuse_field('name', 'must have 1 to 200 printable characters');
-  end if;
-
-  -- One at a time, so that the count is true.
+  -- One at a time, so that the count is true, and by nobody who was deleted meanwhile.
   perform
   from playground.users
   where user_id = p_user_id
   for no key update;
+  perform engine.find_account(p_user_id);
+  if not engine.is_organization_name(p_name) then
+    perform engine.refuse_field('name', 'must have 1 to 200 printable characters');
+  end if;
   select organizations_per_person into strict v_limit from playground.platform_settings;
   if v_limit <= (select count(*) from playground.organization_members where user_id = p_user_id and role = 'owner') then
     perform engine.refuse('SCN05', format('A person may own %s organisations.', v_limit));

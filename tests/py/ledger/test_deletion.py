@@ -59,3 +59,10 @@ def test_nobody_makes_them_a_member(ledger: Database) -> None:
     assert waits_for_the_deletion(ledger, user_id, added) == Refused("SCN03")
     members = "select user_id from playground.organization_members where organization_id = %s"
     assert ledger.rows(members, [organization_id]) == [(owner_id,)]
+
+
+def test_they_found_no_organization(ledger: Database) -> None:
+    user_id = world.new_user(ledger)
+    founded = world.call("api.create_organization", user_id=user_id, name="Theirs")
+    assert waits_for_the_deletion(ledger, user_id, founded) == Refused("SCA02")
+    assert ledger.rows("select from playground.organization_members where user_id = %s", [user_id]) == []
