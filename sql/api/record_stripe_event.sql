@@ -22,6 +22,8 @@ begin
   -- Signed, but no event that can be read: the bytes are their own name.
   v_event_id := coalesce(v_event_id, 'unreadable_' || encode(sha256(p_payload), 'hex'));
 
+  -- Stripe does not send again what was taken, parked or not.
+  perform engine.wait_for_disk();
   -- Decides between deliveries of one event at once: the second waits here for the first.
   insert into playground.stripe_event_ids (event_id, received_at) values (v_event_id, v_now) on conflict do nothing;
   if found then

@@ -1,6 +1,18 @@
 -- The lock order, everywhere: account, windows, grants in burn order, holds, session. Who holds the account's lock
 -- is the only one to change anything of that account, so the later locks never wait.
 
+create or replace function engine.wait_for_disk()
+returns void
+language plpgsql volatile
+as $$
+begin
+  -- Where it is off, a crash forgets what was acknowledged a moment before it: a charge, or what somebody paid.
+  if current_setting('synchronous_commit') = 'off' then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+end $$;
+comment on function engine.wait_for_disk() is 'From here on the commit of this transaction waits until it is on disk, whatever the session has set.';
+
 create or replace function engine.lock_account(p_account_id uuid)
 returns playground.accounts
 language plpgsql volatile
@@ -13,6 +25,7 @@ begin
     raise feature_not_supported using message = 'Accounts are locked in transactions that read what is committed, and in no others.',
       hint = 'set default_transaction_isolation = ''read committed'';';
   end if;
+  perform engine.wait_for_disk();
   select * into v_account from playground.accounts where account_id = p_account_id for no key update;
   if not found then
     perform engine.refuse('SCA02', 'This account does not exist.');

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../stripe.psql
-select plan(20);
+select plan(21);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.open_shop();
 select tests.make_payer() as payer \gset
@@ -47,5 +47,8 @@ select is(kind, 'stripe_event_parked: unreadable', 'and operators are told') fro
 
 select is(tests.deliver(tests.event('charge.refunded', tests.charge('pi_early', :'payer', 100), p_event_id => 'evt_2')), 'parked: unknown_payment', 'what came early is parked');
 select is(count(*), 1::bigint, 'without an alert') from playground.alerts where kind like 'stripe_event%';
+set local synchronous_commit = off;
+select tests.record('[]') \g /dev/null
+select is(current_setting('synchronous_commit'), 'on', 'what is taken is on disk before Stripe hears so, even what nobody can read');
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 begin;
 \ir ../helpers.psql
 \ir ../runs.psql
-select plan(31);
+select plan(34);
 select tests.freeze('2026-11-20 12:00:00+00');
 select tests.make_package() as package_id, tests.make_user() as ann_id, tests.make_user() as bob_id \gset
 
@@ -19,6 +19,17 @@ select is(
 from playground.transactions where account_id = :'ann_id';
 select tests.freeze('2026-11-20 12:00:01+00');
 select is((engine.touch_user(:'ann_id')).last_instant, '2026-11-20 12:00:01+00', 'and goes on when the clock does');
+
+-- What is acknowledged is kept.
+set local synchronous_commit = off;
+select engine.wait_for_disk() \g /dev/null
+select is(current_setting('synchronous_commit'), 'on', 'a commit waits for the disk, whatever the session says');
+set local synchronous_commit = off;
+select admin.grant_credits(:'ann_id', 1, 'for a test') \g /dev/null
+select is(current_setting('synchronous_commit'), 'on', 'where an account was locked by a door that has returned');
+set local synchronous_commit = local;
+select admin.grant_credits(:'ann_id', 1, 'for a test') \g /dev/null
+select is(current_setting('synchronous_commit'), 'local', 'for no other server than it was told to');
 
 -- Who is asked for.
 select throws_ok(format('select engine.lock_account(%L)', gen_random_uuid()), 'SCA02', null, 'an unknown account is refused');
